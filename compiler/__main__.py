@@ -1,0 +1,5 @@
+"""`python -m sagewright.compiler`."""
+
+from sagewright.compiler.cli import main
+
+main()

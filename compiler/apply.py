@@ -1,0 +1,377 @@
+"""Carries a plan out: uploads, creates or updates, one pipeline at a time, and never half."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Literal
+
+from sagewright.compiler.assets import AssetError
+from sagewright.compiler.aws import DENIED, MISSING, NOT_FOUND, AwsError, Clients
+from sagewright.compiler.compilation import Compilation, Upload
+from sagewright.compiler.lock import Lock, Locked, LockLost
+from sagewright.compiler.plan import DIGEST, OURS, PARALLELISM, PENDING, PROTECTED, Deployed, Plan, make_plan
+
+INLINE_LENGTH = 102_400
+"""Longer definitions go to S3, as the SDK does it."""
+MAXIMUM_LENGTH = 1_048_576
+
+Report = Callable[[str], None]
+Confirm = Callable[[Plan], bool]
+
+
+class Refused(Exception):
+    """What upsert will not do, and why; nothing was changed. `hint` is what to do about it."""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one pipeline. `arn` is None where it was declined and does not exist; `version` is AWS's."""
+
+    action: Literal["create", "update", "unchanged", "declined"]
+    arn: str | None
+    digest: str
+    uploads: int = 0
+    version: int | None = None
+
+
+def upsert(
+    compilation: Compilation, clients: Clients, *, confirm: Confirm, report: Report, force: bool = False
+) -> Result:
+    """Bring a pipeline to what was compiled. Interrupted anywhere, running it again completes it.
+
+    `report` takes lines for the reader, the plan first; `confirm` is asked before anything is changed. `force`
+    overwrites what somebody else changed. Raises Refused and AwsError.
+    """
+    _check(compilation)
+    _guard(compilation, clients)
+    plan = observe(compilation, clients)
+    for line in plan.lines():
+        report(line)
+    if plan.conflict and not force:
+        raise Refused(f"pipeline `{compilation.name}`: {plan.conflict}")
+    if plan.conflict:
+        report(f"  --force: {plan.conflict.partition(';')[0]}")
+    arn = plan.deployed.arn if plan.deployed else None
+    if plan.action == "unchanged":
+        return Result("unchanged", arn, plan.digest)
+    if not confirm(plan):
+        return Result("declined", arn, plan.digest)
+    with _locked(compilation, clients, report) as lock:
+        again = observe(compilation, clients)
+        if again.action == "unchanged":
+            return Result("unchanged", again.deployed.arn if again.deployed else None, again.digest)
+        if again.deployed != plan.deployed:
+            raise Refused(
+                f"pipeline `{compilation.name}` was changed while this was waiting",
+                "look again: run upsert again",
+            )
+        return _Execution(again, clients, lock, report).run()
+
+
+# -- before anything is changed ---------------------------------------------------------------------------------------
+
+
+def _check(compilation: Compilation) -> None:
+    if len(compilation.definition) > MAXIMUM_LENGTH:
+        raise Refused(
+            f"the definition of `{compilation.name}` has {len(compilation.definition):,} characters; "
+            f"SageMaker takes {MAXIMUM_LENGTH:,}"
+        )
+    for key in compilation.tags:
+        if key.startswith(PROTECTED):
+            raise Refused(f"the tag `{key}` of `{compilation.name}` is not for pipelines to set", "rename it")
+    if compilation.uploads and compilation.bucket is None:
+        raise Refused(
+            f"`{compilation.name}` has code to upload, and no bucket", "set `bucket:`, or pass --bucket"
+        )
+
+
+def _guard(compilation: Compilation, clients: Clients) -> None:
+    """Raise Refused unless the credentials are those of the target's account."""
+    if compilation.account is None:
+        return
+    account = clients.account()
+    if account != compilation.account:
+        raise Refused(
+            f"target `{compilation.target}` is account {compilation.account}, "
+            f"and the credentials belong to account {account}",
+            "use the target's credentials",
+        )
+
+
+def observe(compilation: Compilation, clients: Clients) -> Plan:
+    """What is there now, and what has to be done: calls that only read. Raises Refused and AwsError."""
+    deployed = describe(compilation.name, clients)
+    if deployed is None and compilation.role is None:
+        raise Refused(f"`{compilation.name}` needs a role to be created", "set `role:`, or pass --role")
+    if compilation.bucket is not None:
+        _see_bucket(compilation, clients)
+    plan = make_plan(compilation, deployed)
+    # Without the right to look, what belongs to a definition that is deployed is taken to be there.
+    denied_is_missing = deployed is None or deployed.digest != plan.digest
+    missing = [
+        u for u in compilation.uploads if not _is_there(u, compilation, clients, not denied_is_missing)
+    ]
+    return make_plan(compilation, deployed, missing) if missing else plan
+
+
+def describe(name: str, clients: Clients) -> Deployed | None:
+    """A pipeline as it is deployed; None where there is none of that name. Raises AwsError."""
+    try:
+        found = clients.call("sagemaker", "describe_pipeline", PipelineName=name)
+    except AwsError as error:
+        if error.code in MISSING:
+            return None
+        raise
+    return Deployed(
+        found["PipelineArn"],
+        found.get("PipelineDefinition", ""),
+        found.get("RoleArn"),
+        found.get("PipelineDisplayName"),
+        found.get("PipelineDescription"),
+        found.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps"),
+        _tags(found["PipelineArn"], clients),
+    )
+
+
+def _tags(arn: str, clients: Clients) -> dict[str, str]:
+    tags: dict[str, str] = {}
+    token: str | None = None
+    while True:
+        page = clients.call("sagemaker", "list_tags", ResourceArn=arn, NextToken=token)
+        tags.update({tag["Key"]: tag["Value"] for tag in page["Tags"]})
+        token = page.get("NextToken")
+        if not token:
+            return tags
+
+
+def _see_bucket(compilation: Compilation, clients: Clients) -> None:
+    """Raise AwsError or Refused where there is no such bucket, or it is where SageMaker cannot read from."""
+    try:
+        answer = clients.call(
+            "s3", "head_bucket", Bucket=compilation.bucket, ExpectedBucketOwner=compilation.bucket_owner
+        )
+    except AwsError as error:
+        if error.code in DENIED:
+            return  # it takes a right of its own that uploading does not need
+        raise
+    region = answer.get("BucketRegion")
+    if region and compilation.region and region != compilation.region:
+        raise Refused(
+            f"the bucket `{compilation.bucket}` is in {region}, the pipeline in {compilation.region}",
+            "SageMaker reads code from its own region: name a bucket there",
+        )
+
+
+def _is_there(upload: Upload, compilation: Compilation, clients: Clients, if_denied: bool) -> bool:
+    """Is the asset in its bucket, whole? An archive's size depends on who compressed it, a file's does not."""
+    try:
+        found = clients.call(
+            "s3",
+            "head_object",
+            Bucket=upload.bucket,
+            Key=upload.key,
+            ExpectedBucketOwner=compilation.bucket_owner,
+        )
+    except AwsError as error:
+        if error.code in NOT_FOUND:
+            return False
+        if error.code in DENIED:
+            return if_denied
+        raise
+    return upload.asset.archive or found["ContentLength"] == upload.asset.size
+
+
+@contextmanager
+def _locked(compilation: Compilation, clients: Clients, report: Report) -> Iterator[Lock | None]:
+    """Hold the pipeline's lock; None, and said, where there can be none. Raises Refused and AwsError."""
+    if compilation.bucket is None:
+        report("no bucket is known, so there is no lock: let nobody else upsert this pipeline now")
+        yield None
+        return
+    key = f"{_prefix(compilation)}locks/{compilation.name}"
+    lock = Lock(clients, compilation.bucket, key, _encryption(compilation), compilation.bucket_owner)
+    try:
+        taken = lock.take()
+    except Locked as held:
+        raise Refused(
+            f"pipeline `{compilation.name}` is locked: {held}", f"wait; if that is not so, delete {held.uri}"
+        ) from None
+    if not taken:
+        report(f"no right to write {lock.uri}, so there is no lock: let nobody else upsert this pipeline now")
+    try:
+        yield lock if taken else None
+    except LockLost as lost:
+        raise Refused(str(lost), "nothing was lost: run upsert again") from None
+    finally:
+        lock.release()
+
+
+def _prefix(compilation: Compilation) -> str:
+    return f"{compilation.prefix.strip('/')}/" if compilation.prefix.strip("/") else ""
+
+
+def _encryption(compilation: Compilation) -> dict[str, Any]:
+    if compilation.kms_key is None:
+        return {}
+    return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": compilation.kms_key}
+
+
+# -- the changes ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Execution:
+    """One plan being carried out, in an order that leaves nothing unfinished that a second run does not complete."""
+
+    plan: Plan
+    clients: Clients
+    lock: Lock | None
+    report: Report
+
+    def run(self) -> Result:
+        for upload in self.plan.uploads:
+            self._upload(upload)
+        location = self._definition()
+        deployed = self.plan.deployed
+        if deployed is None:
+            self._hold()
+            arn, version = self._create(location), None
+            self.report(f"created {arn}")
+        else:
+            arn, version = deployed.arn, self._update(deployed, location)
+            self.report(f"updated {arn}")
+        return Result(
+            "create" if deployed is None else "update", arn, self.plan.digest, len(self.plan.uploads), version
+        )
+
+    def _upload(self, upload: Upload) -> None:
+        self._hold()
+        self.report(f"uploading {upload.asset.name}")
+        try:
+            with upload.asset.open() as body:
+                self._put(body, upload.bucket, upload.key)
+        except AssetError as error:
+            raise Refused(error.message, error.help) from None
+
+    def _put(self, body: BinaryIO, bucket: str, key: str) -> None:
+        compilation = self.plan.compilation
+        self.clients.upload(
+            body,
+            bucket,
+            key,
+            ChecksumAlgorithm="SHA256",
+            ExpectedBucketOwner=compilation.bucket_owner,
+            **_encryption(compilation),
+        )
+
+    def _definition(self) -> dict[str, Any]:
+        """The definition as Create and Update take it: itself, or where it is in S3 once it is too long."""
+        compilation = self.plan.compilation
+        if not self._sets_definition():
+            return {}
+        if len(compilation.definition) <= INLINE_LENGTH or compilation.bucket is None:
+            return {"PipelineDefinition": compilation.definition}
+        text = compilation.definition.encode()
+        key = f"{_prefix(compilation)}definitions/{hashlib.sha256(text).hexdigest()}.json"
+        self._put(io.BytesIO(text), compilation.bucket, key)
+        return {"PipelineDefinitionS3Location": {"Bucket": compilation.bucket, "ObjectKey": key}}
+
+    def _sets_definition(self) -> bool:
+        deployed = self.plan.deployed
+        return deployed is None or deployed.digest != self.plan.digest
+
+    def _create(self, definition: dict[str, Any]) -> str:
+        """Create the pipeline with its tags, in one call. One that is there after a failure was created by it."""
+        compilation = self.plan.compilation
+        request = {
+            "PipelineName": compilation.name,
+            "RoleArn": compilation.role,
+            "PipelineDisplayName": compilation.display_name,
+            "PipelineDescription": compilation.description,
+            "ParallelismConfiguration": self._parallelism(),
+            "Tags": _tag_list(dict(self.plan.set_tags)),
+            **definition,
+        }
+        # The same request has the same token, so that AWS sees through a repetition.
+        text = json.dumps([compilation.region, request], sort_keys=True)
+        token = hashlib.sha256(text.encode()).hexdigest()
+        try:
+            return self.clients.call("sagemaker", "create_pipeline", ClientRequestToken=token, **request)[
+                "PipelineArn"
+            ]
+        except AwsError:
+            found = describe(compilation.name, self.clients)
+            if found is None:
+                raise
+            if found.digest == self.plan.digest == found.tags.get(DIGEST):
+                return found.arn
+            raise Refused(
+                f"somebody else created pipeline `{compilation.name}` at the same time", "run upsert again"
+            ) from None
+
+    def _update(self, deployed: Deployed, definition: dict[str, Any]) -> int | None:
+        """Pending → Update → tags → digest → no longer pending. Its version, where there is a new one."""
+        plan, arn, version = self.plan, deployed.arn, None
+        obsolete = [key for key in plan.remove_tags if key.startswith(OURS)]
+        if plan.changes:
+            pending = {PENDING: plan.digest}
+            if PARALLELISM in plan.set_tags:
+                pending[PARALLELISM] = plan.set_tags[PARALLELISM]
+            self._add_tags(arn, pending)
+            version = self._update_pipeline(definition)
+            obsolete = [*dict.fromkeys([*obsolete, PENDING])]
+        # Removed while `sagewright:tags` still lists them: an interrupted run would forget whose they are.
+        self._delete_tags(arn, [key for key in plan.remove_tags if not key.startswith(OURS)])
+        self._add_tags(arn, plan.set_tags)
+        self._delete_tags(arn, obsolete)
+        return version
+
+    def _update_pipeline(self, definition: dict[str, Any]) -> int | None:
+        """All that the file says, not only what changed: nobody documents what AWS makes of what is left out."""
+        compilation = self.plan.compilation
+        self._hold()
+        answer = self.clients.call(
+            "sagemaker",
+            "update_pipeline",
+            PipelineName=compilation.name,
+            RoleArn=compilation.role,
+            PipelineDisplayName=compilation.display_name or compilation.name,
+            PipelineDescription=compilation.description or "",
+            ParallelismConfiguration=self._parallelism(),
+            **definition,
+        )
+        return answer.get("PipelineVersionId")
+
+    def _parallelism(self) -> dict[str, int] | None:
+        """The file's, else what was deployed: it is always said, so that an update never clobbers it."""
+        value = self.plan.parallelism
+        return None if value is None else {"MaxParallelExecutionSteps": value}
+
+    def _add_tags(self, arn: str, tags: Any) -> None:
+        if tags:
+            self._hold()
+            self.clients.call("sagemaker", "add_tags", ResourceArn=arn, Tags=_tag_list(tags))
+
+    def _delete_tags(self, arn: str, keys: list[str]) -> None:
+        if keys:
+            self._hold()
+            self.clients.call("sagemaker", "delete_tags", ResourceArn=arn, TagKeys=keys)
+
+    def _hold(self) -> None:
+        if self.lock is not None:
+            self.lock.hold()
+
+
+def _tag_list(tags: Any) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]

@@ -1,0 +1,161 @@
+"""What must hold of a program as a whole: names, the order of steps, branches, limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sagewright.compiler import graph
+from sagewright.compiler.diagnostics import Related, Sink, Span
+from sagewright.compiler.graph import Edge, Program
+from sagewright.compiler.model import Step
+from sagewright.compiler.source import Origin
+from sagewright.compiler.suggest import listing, nearest
+
+MAX_NAME = 64
+
+
+def _span(place: Origin | None) -> Span | None:
+    return place.span() if place else None
+
+
+def check_names(program: Program, sink: Sink) -> None:
+    """Every emitted name is unique and short enough; the error names both origins."""
+    for first, second in program.clashes:
+        if first.source.name == first.name and second.source.name == second.name:
+            continue  # written twice: told when it was read
+        related = [Related(f"`{first.source.name}` makes it too", first.source.name_origin.span())]
+        message = f"the step `{second.source.name}` makes a step `{second.name}`, and that name is taken"
+        sink.report("SW311", message, second.source.name_origin.span(), related=related)
+    for name, node in program.nodes.items():
+        if len(name) > MAX_NAME and name != node.step.source.name:
+            message = f"the step `{node.step.source.name}` makes a step `{name}`: {len(name)} characters, the most is {MAX_NAME}"
+            sink.report("SW703", message, node.step.source.name_origin.span())
+
+
+def check_dependencies(program: Program, sink: Sink) -> None:
+    """`depends_on` names steps that are there, and that something may depend on."""
+    steps = {step.name: step for step in program.pipeline.every_step()}
+    for step in steps.values():
+        for dependency in step.depends_on:
+            _check_dependency(step, dependency.step, dependency.origin, steps, program, sink)
+    for edge in program.edges:
+        if edge.reason == "data" and program.nodes[edge.source].step.type == "Fail":
+            message = f"`{edge.target}` refers to `{edge.source}`, and nothing comes after a Fail step"
+            sink.report("SW503", message, _span(edge.origin))
+
+
+def _check_dependency(step: Step, name: str, place: Origin | None, steps: dict[str, Step], program: Program, sink: Sink) -> None:
+    other = steps.get(name)
+    if other is None:
+        if name in program.nodes or name in program.unknowable:
+            return
+        near = nearest(name, steps)
+        help = f"did you mean `{near}`?" if near else None
+        notes = [] if near else [f"there are {listing(list(steps))}"]
+        sink.report("SW301", f"unknown step `{name}`", _span(place), help=help, notes=notes)
+    elif other.kind.type == "Fail":
+        related = [Related(f"`{name}` ends the execution", other.name_origin.span())]
+        message = f"`{step.name}` depends on `{name}`, and nothing comes after a Fail step"
+        sink.report("SW503", message, _span(place), related=related)
+    elif other.kind.type == "Condition":
+        message = f"`{step.name}` depends on the condition `{name}`: SageMaker has rejected that"
+        sink.report("SW903", message, _span(place), help=f"use `steps.{name}.outcome` in an `if:`, or depend on steps")
+
+
+def check_cycles(program: Program, sink: Sink) -> None:
+    """No step comes after itself. The cycle is shown as a path, with the place of each edge."""
+    found = graph.cycle(program)
+    if not found:
+        return
+    path = " → ".join(f"`{name}`" for name in [found[0].source, *(edge.target for edge in found)])
+    related = [Related(_why(edge), span) for edge in found if (span := _span(edge.origin)) is not None]
+    span = _span(found[0].origin) or program.nodes[found[0].target].step.source.name_origin.span()
+    sink.report("SW501", f"cycle: {path}", span, related=related)
+
+
+def _why(edge: Edge) -> str:
+    if edge.reason == "data":
+        return f"`{edge.target}` uses `{edge.source}`"
+    if edge.reason == "branch":
+        return f"`{edge.target}` stands in a branch of `{edge.source}`"
+    return f"`{edge.target}` depends on `{edge.source}`"
+
+
+def check_branches(program: Program, sink: Sink) -> None:
+    """A step refers only to steps that have run when it runs, and does not join branches of which one is not taken."""
+    if graph.cycle(program):
+        return
+    needs: dict[str, frozenset[tuple[str, str]]] = {}
+    incoming: dict[str, list[Edge]] = {name: [] for name in program.nodes}
+    for edge in program.edges:
+        incoming[edge.target].append(edge)
+    for name in graph.order(program):
+        needs[name] = _branches_needed(program, name, incoming[name], needs, sink)
+
+
+def _branches_needed(
+    program: Program, name: str, incoming: list[Edge], needs: dict[str, frozenset[tuple[str, str]]], sink: Sink
+) -> frozenset[tuple[str, str]]:
+    """The branches that must be taken for a step to run; what contradicts itself is reported once, where it begins."""
+    node = program.nodes[name]
+    found: dict[tuple[str, str], Edge | None] = dict.fromkeys(node.context)
+    ordered = {edge.source for edge in incoming if edge.reason == "order"}
+    opted = set(found)
+    for edge in incoming:
+        if edge.reason == "order":
+            opted.update(needs[edge.source])
+    for edge in incoming:
+        if edge.reason in ("run condition", "branch"):
+            continue
+        outside = [branch for branch in needs[edge.source] if branch not in opted]
+        conflict = next((b for b in needs[edge.source] if any(b[0] == o[0] and b[1] != o[1] for o in found)), None)
+        if conflict is not None:
+            _report_never(program, name, conflict, found, edge, sink)
+            return frozenset()  # nothing downstream is told again
+        own = program.nodes[edge.source].context
+        if outside and edge.reason == "data" and edge.source not in ordered and any(b in own for b in outside):
+            _report_outside(program, edge, sink)
+        found.update((branch, edge) for branch in needs[edge.source] if branch not in found)
+    _check_contradiction(name, incoming, sink)
+    return frozenset(found)
+
+
+def _report_never(
+    program: Program, name: str, conflict: tuple[str, str], found: dict[tuple[str, str], Edge | None], edge: Edge, sink: Sink
+) -> None:
+    condition = conflict[0]
+    other = next(o for o in found if o[0] == condition and o[1] != conflict[1])
+    first = found[other]
+    related = [Related(_why(e), span) for e in (first, edge) if e is not None and (span := _span(e.origin))]
+    message = f"`{name}` can never run: it needs both branches of `{condition}`, and one of them is always skipped"
+    span = _span(edge.origin) or program.nodes[name].step.source.name_origin.span()
+    sink.report("SW504", message, span, related=related)
+
+
+def _report_outside(program: Program, edge: Edge, sink: Sink) -> None:
+    condition, member = program.nodes[edge.source].context[-1]
+    branch = {"IfSteps": "then", "ElseSteps": "else"}.get(member, member)
+    message = f"`{edge.source}` stands in `{branch}` of `{condition}`, and may not have run when `{edge.target}` needs it"
+    help = f"move `{edge.target}` into that branch"
+    notes = [f"with `depends_on: [{edge.source}]` it says that it runs only where the branch is taken"]
+    sink.report("SW502", message, _span(edge.origin), help=help, notes=notes)
+
+
+def _check_contradiction(name: str, incoming: list[Edge], sink: Sink) -> None:
+    """A step that runs where another one failed cannot use what that one returned."""
+    failed = {edge.source: edge for edge in incoming if edge.reason == "run condition" and edge.when in ("Failed", "Stopped")}
+    for edge in incoming:
+        if edge.reason in ("data", "order") and edge.source in failed:
+            span = _span(failed[edge.source].origin)
+            related = [Related(f"it runs only where `{edge.source}` did not succeed", span)] if span else []
+            message = f"`{name}` can never run: it needs that `{edge.source}` succeeded, and that it did not"
+            sink.report("SW504", message, _span(edge.origin), related=related)
+            return
+
+
+CHECKS: tuple[Callable[[Program, Sink], None], ...] = (check_names, check_dependencies, check_cycles, check_branches)
+
+
+def check(program: Program, sink: Sink) -> None:
+    for one in CHECKS:
+        one(program, sink)

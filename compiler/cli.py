@@ -1,0 +1,97 @@
+"""The command line: one module per command, imported when it is called."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+COMMANDS = {
+    "init": "Make a project, or a pipeline from a template.",
+    "check": "Check pipelines, without credentials.",
+    "compile": "Compile pipelines to SageMaker definitions.",
+    "graph": "Draw a pipeline.",
+    "explain": "Explain a diagnostic, or a kind of step.",
+    "schema": "Write the JSON Schema that editors use.",
+    "upsert": "Create or update pipelines in AWS.",
+    "emulate": "Serve a SageMaker on this machine.",
+}
+"""Name → its line of help; the module is `commands/<name>.py`."""
+
+
+class _Commands(click.Group):
+    """Lists commands without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        return import_module(f"sagewright.compiler.commands.{cmd_name}").command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from sagewright.compiler.suggest import nearest
+
+            near = nearest(args[0], COMMANDS)
+            hint = f" Did you mean '{near}'?" if near else ""
+            raise click.UsageError(f"No such command '{args[0]}'.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        from importlib.metadata import version
+
+        click.echo(f"sagewright {version('sagewright')}")
+        ctx.exit()
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
+def root() -> None:
+    """Compile pipelines written in YAML into Amazon SageMaker Pipelines.
+
+    \b
+    Examples:
+      sagewright init --template breast-cancer my-project
+      sagewright check
+      sagewright compile --target prod
+
+    Shell completion: eval "$(_SAGEWRIGHT_COMPLETE=bash_source sagewright)" (or zsh_source, fish_source).
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit: 0 fine, 1 findings, 2 wrong usage, 4 AWS or the network, 130 interrupted."""
+    try:
+        code = root.main(arguments, prog_name="sagewright", standalone_mode=False)
+        _flush()
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has enough
+        sys.exit(1)
+    except Exception as error:
+        if os.environ.get("SAGEWRIGHT_DEBUG"):
+            raise
+        click.echo(f"internal error: {type(error).__name__}: {error}", err=True)
+        click.echo("This is a bug of sagewright's. SAGEWRIGHT_DEBUG=1 shows where; please report it.", err=True)
+        sys.exit(70)
+
+
+def _flush() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()

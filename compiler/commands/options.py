@@ -1,0 +1,123 @@
+"""Options that compiling commands share, and how they compile and report."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sagewright.compiler.diagnostics import Diagnostic, Sink
+from sagewright.compiler.driver import Result, clashes, compile_many, find_pipelines
+from sagewright.compiler.project import Overrides
+
+FORMATS = ("text", "oneline", "json", "sarif", "github")
+USAGE_CODES = frozenset(("SW312", "SW314"))
+"""Mistakes of the command line's, not of a file's: exit code 2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What was asked for on the command line."""
+
+    target: str | None = None
+    overrides: Overrides = field(default_factory=Overrides)
+
+
+def compile_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """PATHS, --target, --var, --region, --bucket, --prefix and --role; the command gets `paths` and `options`."""
+
+    def wrapped(
+        paths: tuple[str, ...],
+        target: str | None,
+        var: tuple[str, ...],
+        region: str | None,
+        bucket: str | None,
+        prefix: str | None,
+        role: str | None,
+        **rest: Any,
+    ) -> Any:
+        overrides = Overrides(region, bucket, prefix, role, dict(_assignment(text) for text in var))
+        return command(paths=[Path(path) for path in paths], options=Options(target, overrides), **rest)
+
+    wrapped.__name__ = command.__name__
+    wrapped.__doc__ = command.__doc__
+    wrapped.__click_params__ = list(getattr(command, "__click_params__", []))  # type: ignore[attr-defined]
+    for option in reversed(
+        (
+            click.argument("paths", nargs=-1, type=click.Path()),
+            click.option("--target", "-t", metavar="NAME", help="Target of the project file."),
+            click.option("--var", metavar="K=V", multiple=True, help="Set a declared variable; may be repeated."),
+            click.option("--region", metavar="REGION", help="Over the target's region."),
+            click.option("--bucket", metavar="BUCKET", help="Over the target's bucket."),
+            click.option("--prefix", metavar="PREFIX", help="Over the target's key prefix."),
+            click.option("--role", metavar="ARN", help="Over the pipeline's role."),
+        )
+    ):
+        wrapped = option(wrapped)
+    return wrapped
+
+
+def format_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--format and --strict, for how diagnostics are shown and what counts."""
+    strict = click.option("--strict", is_flag=True, help="Warnings count as findings.")
+    shown = click.option("--format", "format_", type=click.Choice(FORMATS), default="text", show_default=True, help="How diagnostics are shown.")
+    return shown(strict(command))
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise click.UsageError(f"--var wants NAME=VALUE, not '{text}'")
+    return name, value
+
+
+def load(paths: list[Path], options: Options, *, jobs: int = 1) -> tuple[list[Result], list[Diagnostic]]:
+    """Compile what `paths` mean. Returns the results and every diagnostic, each once."""
+    sink = Sink()
+    files = find_pipelines(paths, sink)
+    results = list(_with_progress(compile_many(files, options.target, options.overrides, jobs=jobs), len(files)))
+    found = [*sink.diagnostics, *(d for result in results for d in result.diagnostics), *clashes(results)]
+    return results, sorted(set(found), key=Diagnostic.sort_key)
+
+
+def workers() -> int:
+    """Processes that compiling may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _with_progress(results: Iterable[Result], total: int) -> Iterator[Result]:
+    """Say on a terminal how far it is, once it takes longer than a second."""
+    started, shown = time.monotonic(), False
+    for done, result in enumerate(results, 1):
+        yield result
+        if sys.stderr.isatty() and total > 1 and time.monotonic() - started > 1:
+            click.echo(f"\rcompiled {done} of {total} pipelines", nl=False, err=True)
+            shown = True
+    if shown:
+        click.echo("\r\033[K", nl=False, err=True)
+
+
+def report(diagnostics: list[Diagnostic], results: Iterable[Result], format_: str, *, err: bool = True) -> None:
+    """Show diagnostics; on standard error by default. Machine formats are written even where there are none."""
+    from sagewright.compiler.render import render
+
+    if not diagnostics and format_ in ("text", "oneline", "github"):
+        return
+    texts = {name: text for result in results for name, text in result.texts.items()}
+    stream = sys.stderr if err else sys.stdout
+    color = format_ == "text" and stream.isatty() and "NO_COLOR" not in os.environ
+    click.echo(render(diagnostics, texts, format_, color=color).rstrip("\n"), err=err, color=color)
+
+
+def exit_code(diagnostics: list[Diagnostic], *, strict: bool = False) -> int:
+    """0 fine, 1 findings, 2 where the command line is at fault."""
+    errors = [d for d in diagnostics if d.severity == "error" or strict]
+    if any(d.code in USAGE_CODES for d in errors):
+        return 2
+    return 1 if errors else 0

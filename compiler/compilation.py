@@ -1,0 +1,97 @@
+"""What compiling a pipeline for a target gives: its definition, and everything that upserting it needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sagewright.compiler.assets import Asset
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One asset and where it goes: `<prefix>/code/<sha256>/<name>` in `bucket`."""
+
+    asset: Asset
+    bucket: str
+    key: str
+
+    @property
+    def uri(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class LambdaFunction:
+    """A function that upsert makes before the pipeline that calls it. `timeout` is in seconds.
+
+    `alias` holds the code's hash, so that a definition and the code that it calls never drift apart. Role and
+    account are literals by then.
+    """
+
+    name: str
+    alias: str
+    asset: Asset
+    runtime: str
+    handler: str
+    role: str
+    timeout: int
+    memory_mb: int
+
+
+@dataclass(frozen=True, slots=True)
+class Compilation:
+    """A pipeline compiled for one target. Frozen, and free of AWS: upserting it needs nothing else from the files.
+
+    `definition` is JSON text, `digest` its `definition.digest`. `account` is the target's guard. `role` may be
+    missing until the pipeline is created; `bucket` where nothing is uploaded.
+    """
+
+    name: str
+    target: str
+    definition: str
+    digest: str
+    role: str | None
+    display_name: str | None
+    description: str | None
+    parallelism: int | None
+    tags: dict[str, str]
+    region: str | None
+    account: str | None
+    bucket: str | None
+    prefix: str
+    uploads: tuple[Upload, ...]
+    kms_key: str | None
+    bucket_owner: str | None
+    source: str
+    """The pipeline's file, as messages show it."""
+    functions: tuple[LambdaFunction, ...] = ()
+
+    def manifest(self) -> dict[str, Any]:
+        """What stands beside the definition in `manifest.json`: all that AWS is told apart from the definition."""
+        return {
+            "version": 1,
+            "pipeline": self.name,
+            "target": self.target,
+            "source": self.source,
+            "digest": self.digest,
+            "region": self.region,
+            "account": self.account,
+            "role": self.role,
+            "display_name": self.display_name,
+            "description": self.description,
+            "parallelism": self.parallelism,
+            "tags": self.tags,
+            "bucket": self.bucket,
+            "prefix": self.prefix,
+            "assets": [
+                {
+                    "uri": upload.uri,
+                    "sha256": upload.asset.digest,
+                    "size": upload.asset.size,
+                    "source": str(upload.asset.path),
+                }
+                for upload in self.uploads
+            ],
+        }

@@ -1,0 +1,240 @@
+"""Puts the compiler together: one file through every stage, or many files side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sagewright.compiler import project as projects
+from sagewright.compiler import source
+from sagewright.compiler.check import check
+from sagewright.compiler.compilation import Compilation
+from sagewright.compiler.definition import digest
+from sagewright.compiler.diagnostics import Diagnostic, Related, Sink, Span
+from sagewright.compiler.emit import emit, to_text
+from sagewright.compiler.graph import Program, build
+from sagewright.compiler.lower import Lowered, lower
+from sagewright.compiler.model import Pipeline
+from sagewright.compiler.parse import parse
+from sagewright.compiler.project import Overrides, Project, Settings
+from sagewright.compiler.resolve import resolve
+from sagewright.compiler.source import scalar_text, source_text
+from sagewright.compiler.suggest import listing
+
+MAX_DEFINITION = 1_048_576
+"""Characters. Source: botocore's shape PipelineDefinition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What compiling one file gave. `compilation` is None where there are errors.
+
+    `definition` is the parsed definition, `texts` the files that diagnostics point into.
+    """
+
+    source: str
+    diagnostics: list[Diagnostic]
+    texts: dict[str, str] = field(repr=False, default_factory=dict)
+    compilation: Compilation | None = None
+    definition: dict[str, Any] | None = field(repr=False, default=None)
+    program: Program | None = field(repr=False, default=None)
+
+    @property
+    def ok(self) -> bool:
+        return self.compilation is not None
+
+
+class Compiler:
+    """Compiles files for one target. What files share (projects, settings, hashes of code) is worked out once."""
+
+    def __init__(self, target: str | None = None, overrides: Overrides | None = None) -> None:
+        self._target = target
+        self._overrides = overrides or Overrides()
+        self._projects: dict[tuple[Path, Path | None], tuple[Project, Settings | None, Sink]] = {}
+
+    def settings(self, path: Path) -> tuple[Project, Settings | None, Sink]:
+        """The project that a path belongs to, what it says for the target, and what is wrong with it."""
+        key = projects.find_root(path.absolute())
+        if key not in self._projects:
+            sink = Sink()
+            project = projects.load(path, sink)
+            chosen = projects.settings(project, self._target, self._overrides, sink) if not sink.failed else None
+            self._projects[key] = project, chosen, sink
+        return self._projects[key]
+
+    def compile(self, path: Path) -> Result:
+        """One file through every stage. The user's mistakes are in the result; an exception is a bug."""
+        shown = projects.display(path)
+        project, settings, found = self.settings(path)
+        sink = Sink()
+        sink.texts.update(found.texts)
+        for diagnostic in found.diagnostics:
+            sink.add(diagnostic)
+        if settings is None or not self._inside(path, project, shown, sink):
+            return Result(shown, sink.diagnostics, sink.texts)
+        document = source.read(path, sink, shown)
+        parsed = parse(document, settings, sink) if document is not None else None
+        if parsed is None:
+            return Result(shown, sink.diagnostics, sink.texts)
+        pipeline = resolve(parsed, sink)
+        lowered = lower(pipeline, settings, parsed.broken, sink)
+        program = build(pipeline, lowered.steps, parsed.names)
+        check(program, sink)
+        definition = emit(program, settings.region, sink)
+        return self._result(shown, sink, settings, program, lowered, definition)
+
+    def _inside(self, path: Path, project: Project, shown: str, sink: Sink) -> bool:
+        if path.absolute().resolve().is_relative_to(project.root.resolve()):
+            return True
+        sink.report("SW802", f"`{shown}` lies outside the project `{projects.display(project.root)}`", Span(shown))
+        return False
+
+    def _result(
+        self, shown: str, sink: Sink, settings: Settings, program: Program, lowered: Lowered, definition: dict[str, Any]
+    ) -> Result:
+        text = to_text(definition) if not sink.failed else ""
+        if len(text) > MAX_DEFINITION:
+            message = f"the definition has {len(text):,} characters: SageMaker takes at most {MAX_DEFINITION:,}"
+            sink.report("SW702", message, Span(shown))
+        if sink.failed:
+            return Result(shown, sink.diagnostics, sink.texts, program=program)
+        compilation = _compilation(program.pipeline, settings, lowered, text, definition, shown)
+        return Result(shown, sink.diagnostics, sink.texts, compilation, definition, program)
+
+
+def _compilation(
+    pipeline: Pipeline, settings: Settings, lowered: Lowered, text: str, definition: dict[str, Any], shown: str
+) -> Compilation:
+    return Compilation(
+        name=pipeline.name,
+        target=settings.target,
+        definition=text,
+        digest=digest(definition),
+        role=str(pipeline.role) if isinstance(pipeline.role, str) else None,
+        display_name=pipeline.display_name,
+        description=pipeline.description,
+        parallelism=pipeline.parallelism,
+        tags={key: source_text(pipeline.tags, key) for key in pipeline.tags},
+        region=settings.region,
+        account=settings.account,
+        bucket=settings.bucket,
+        prefix=settings.prefix,
+        uploads=tuple(lowered.uploads),
+        kms_key=settings.kms_key,
+        bucket_owner=settings.bucket_owner,
+        source=shown,
+        functions=tuple(lowered.functions),
+    )
+
+
+# -- many files -------------------------------------------------------------------------------------------------------
+
+
+def find_pipelines(paths: Iterable[Path], sink: Sink) -> list[Path]:
+    """The pipeline files that `paths` mean: files as they are, folders by the `pipeline.yaml` in them or by their
+    project's patterns; without any, the project's of the working directory."""
+    given = list(paths)
+    found: list[Path] = []
+    for path in given or [Path.cwd()]:
+        if not path.is_dir():
+            found.append(path)
+        elif given and (path / "pipeline.yaml").is_file():
+            found.append(path / "pipeline.yaml")
+        else:
+            found.extend(_in_folder(path, bool(given), sink))
+    return list(dict.fromkeys(found))
+
+
+def _in_folder(folder: Path, given: bool, sink: Sink) -> list[Path]:
+    root, file = projects.find_root(folder.absolute())
+    project = projects.load(folder, Sink()) if file else Project(root)
+    below = [
+        path
+        for pattern in project.patterns
+        for path in sorted(root.glob(pattern) if not Path(pattern).is_absolute() else ())
+        if path.is_file() and (not given or path.is_relative_to(folder.absolute()))
+    ]
+    if not below and given:
+        below = sorted(folder.glob("*/pipeline.yaml"))
+    if not below:
+        where = f"in `{projects.display(folder)}`" if given else "here"
+        message = f"no pipelines {where}: looked for {listing(project.patterns)}"
+        sink.report("SW810", message, Span(projects.display(folder)), help="name a pipeline's file, or `sagewright init` one")
+    return below
+
+
+def clashes(results: Iterable[Result]) -> list[Diagnostic]:
+    """Pipelines of one name that several files define."""
+    first: dict[str, Result] = {}
+    sink = Sink()
+    for result in results:
+        if result.compilation is None:
+            continue
+        other = first.setdefault(result.compilation.name, result)
+        if other is not result:
+            message = f"the pipeline `{result.compilation.name}` is defined twice"
+            sink.report("SW809", message, Span(result.source), related=[Related("first here", Span(other.source))])
+    return sink.diagnostics
+
+
+def compile_many(
+    paths: list[Path], target: str | None = None, overrides: Overrides | None = None, *, jobs: int = 1
+) -> Iterator[Result]:
+    """Every file, in order, with `jobs` processes. Results from other processes come without their program."""
+    if jobs <= 1 or len(paths) < 2 * _CHUNK:
+        compiler = Compiler(target, overrides)
+        yield from (compiler.compile(path) for path in paths)
+        return
+    from concurrent.futures import ProcessPoolExecutor
+
+    chunks = [paths[start : start + _CHUNK] for start in range(0, len(paths), _CHUNK)]
+    with ProcessPoolExecutor(jobs, initializer=_start, initargs=(target, overrides)) as pool:
+        for results in pool.map(_compile_chunk, chunks):
+            yield from results
+
+
+_CHUNK = 16
+_worker: Compiler | None = None
+
+
+def _start(target: str | None, overrides: Overrides | None) -> None:
+    global _worker
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent answers Ctrl-C
+    _worker = Compiler(target, overrides)
+
+
+def _compile_chunk(paths: list[Path]) -> list[Result]:
+    assert _worker is not None
+    results = [_worker.compile(path) for path in paths]
+    return [Result(r.source, r.diagnostics, r.texts if r.diagnostics else {}, r.compilation, r.definition) for r in results]
+
+
+# -- the public API ---------------------------------------------------------------------------------------------------
+
+
+def compile_file(
+    path: str | Path,
+    *,
+    target: str | None = None,
+    region: str | None = None,
+    bucket: str | None = None,
+    prefix: str | None = None,
+    role: str | None = None,
+    variables: Mapping[str, object] | None = None,
+) -> Result:
+    """Compile one pipeline file for a target of its project.
+
+    Never raises for what stands in the file: mistakes are in `Result.diagnostics`, and `Result.compilation` is None.
+    `variables` override declared `vars`, as `--var` does.
+    """
+    texts = {key: value if isinstance(value, str) else scalar_text(value) for key, value in (variables or {}).items()}
+    return Compiler(target, Overrides(region, bucket, prefix, role, texts)).compile(Path(path))
+
+
+def check_file(path: str | Path, **options: Any) -> list[Diagnostic]:
+    """What is wrong with a pipeline file, in file order. Options as of `compile_file`."""
+    return compile_file(path, **options).diagnostics

@@ -1,0 +1,260 @@
+"""`Program` → definition: values typed and cast for their place, in SageMaker's spelling and the SDK's order of keys."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sagewright.compiler import shapes
+from sagewright.compiler.conditions import to_json
+from sagewright.compiler.diagnostics import Sink
+from sagewright.compiler.expression import (
+    Conditions,
+    ExecutionRef,
+    Expression,
+    ItemRef,
+    Join,
+    JsonGet,
+    Literal,
+    ParameterRef,
+    StepRef,
+)
+from sagewright.compiler.graph import Program
+from sagewright.compiler.merge import patch
+from sagewright.compiler.model import Cache, Dependency, Emitted, Parameter, Pipeline, RetryPolicy
+from sagewright.compiler.source import Map, Origin
+from sagewright.compiler.types import Type, is_assignable
+
+VERSION = "2020-12-01"
+EXPERIMENT_REGIONS = frozenset(
+    """us-east-1 us-east-2 us-west-1 us-west-2 ca-central-1 sa-east-1 af-south-1 me-south-1 il-central-1
+    eu-west-1 eu-west-2 eu-west-3 eu-central-1 eu-north-1 eu-south-1 eu-south-2
+    ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-southeast-1 ap-southeast-2 ap-southeast-3 ap-south-1 ap-east-1
+    cn-north-1 cn-northwest-1""".split()
+)
+"""Where executions are put into an experiment by default. Source: SDK 3.27, EUREKA_GA_REGIONS."""
+
+
+def emit(program: Program, region: str | None, sink: Sink) -> dict[str, Any]:
+    """The definition. What SageMaker or AWS would refuse in it goes to `sink`."""
+    pipeline = program.pipeline
+    definition: dict[str, Any] = {
+        "Version": VERSION,
+        "Metadata": {},
+        "Parameters": [_parameter(parameter) for parameter in pipeline.parameters.values()],
+    }
+    experiment = _experiment(pipeline, region, sink)
+    if experiment:
+        definition["PipelineExperimentConfig"] = experiment
+    if isinstance(pipeline.mlflow, Map):
+        definition["MlflowConfig"] = _mlflow(pipeline.mlflow, sink)
+    definition["Steps"] = [_step(step, sink) for step in program.steps]
+    return definition
+
+
+def to_text(definition: dict[str, Any], *, indent: int | None = None) -> str:
+    """A definition as JSON text. The same definition gives the same bytes; compact, or indented for reading."""
+    separators = (",", ":") if indent is None else (",", ": ")
+    return json.dumps(definition, ensure_ascii=False, allow_nan=False, indent=indent, separators=separators)
+
+
+def _parameter(parameter: Parameter) -> dict[str, Any]:
+    made: dict[str, Any] = {"Name": parameter.name, "Type": parameter.type.value}
+    if parameter.default is not None:
+        made["DefaultValue"] = parameter.default
+    if parameter.enum:
+        made["EnumValues"] = list(parameter.enum)
+    return made
+
+
+def _experiment(pipeline: Pipeline, region: str | None, sink: Sink) -> dict[str, Any] | None:
+    if pipeline.experiment is False:
+        return None
+    given = pipeline.experiment if isinstance(pipeline.experiment, Map) else Map()
+    if not given and region is not None and region not in EXPERIMENT_REGIONS:
+        return None
+    values = _Values(None, sink)
+    name = given.get("name", ExecutionRef("PipelineName"))
+    trial = given.get("trial", ExecutionRef("PipelineExecutionId"))
+    return {"ExperimentName": values.text(name), "TrialName": values.text(trial)}
+
+
+def _mlflow(given: Map, sink: Sink) -> dict[str, Any]:
+    values = _Values(None, sink)
+    made = {"MlflowResourceArn": values.text(given.get("resource_arn"))}
+    if "experiment" in given:
+        made["MlflowExperimentName"] = values.text(given["experiment"])
+    return made
+
+
+# -- steps ------------------------------------------------------------------------------------------------------------
+
+
+def _step(step: Emitted, sink: Sink) -> dict[str, Any]:
+    """One step, nested ones included, with the keys in the order in which the SDK writes them."""
+    made: dict[str, Any] = {"Name": step.name, "Type": step.type, "Arguments": _arguments(step, sink)}
+    if step.depends_on:
+        made["DependsOn"] = [_dependency(dependency) for dependency in step.depends_on]
+    if step.display_name is not None:
+        made["DisplayName"] = step.display_name
+    if step.description is not None:
+        made["Description"] = step.description
+    if step.retry:
+        made["RetryPolicies"] = [_retry(policy) for policy in step.retry]
+    if step.cache is not None:
+        made["CacheConfig"] = _cache(step.cache)
+    values = _Values(step, sink)
+    for key, value in step.extra.items():
+        made[key] = values.bind(value, None, ())
+    if step.source.step_api is not None and step.name == step.source.name:
+        made = patch(made, values.bind(step.source.step_api, None, (), keep_nulls=True))
+    return made
+
+
+def _arguments(step: Emitted, sink: Sink) -> Any:
+    values = _Values(step, sink)
+    if "Conditions" in step.arguments and step.branches:
+        return _condition(step, values, sink)
+    made = values.bind(step.arguments, step.request, step.omits)
+    for member, nested in step.branches.items():
+        made[member] = [_step(one, sink) for one in nested]
+    return made
+
+
+def _condition(step: Emitted, values: _Values, sink: Sink) -> dict[str, Any]:
+    conditions = step.arguments["Conditions"]
+    clauses = conditions.clauses if isinstance(conditions, Conditions) else ()
+    rest = {key: value for key, value in step.arguments.items() if key != "Conditions"}
+    made: dict[str, Any] = {"Conditions": to_json(list(clauses), values.operand) if clauses else conditions}
+    for member, nested in step.branches.items():
+        made[member] = [_step(one, sink) for one in nested]
+    return {**made, **values.bind(rest, None, ())} if rest else made
+
+
+def _dependency(dependency: Dependency) -> Any:
+    return dependency.step if dependency.when == "Completed" else {"Step": dependency.step, "Trigger": dependency.when}
+
+
+def _retry(policy: RetryPolicy) -> dict[str, Any]:
+    limit = {"ExpireAfterMin": policy.expire_after} if policy.expire_after is not None else {"MaxAttempts": policy.max_attempts}
+    return {
+        "BackoffRate": policy.backoff,
+        "IntervalSeconds": policy.interval,
+        **limit,
+        "ExceptionType": list(policy.errors),
+    }
+
+
+def _cache(cache: Cache) -> dict[str, Any]:
+    return {"Enabled": True, **({"ExpireAfter": cache.expire_after} if cache.expire_after else {})}
+
+
+# -- values -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Values:
+    """Turns the values of one step into JSON, and reports those that do not fit their place."""
+
+    step: Emitted | None
+    sink: Sink
+
+    def bind(self, value: Any, request: str | None, omits: tuple[str, ...], *, keep_nulls: bool = False) -> Any:
+        service = self.step.source.kind.service if self.step else "sagemaker"
+        if keep_nulls and isinstance(value, dict):
+            return {k: None if v is None else self.bind(v, None, (), keep_nulls=True) for k, v in value.items()}
+        return shapes.bind(value, request, omits=omits, variable=self.variable, report=self._violation, service=service)
+
+    def text(self, value: Any) -> Any:
+        """A value where a String is wanted."""
+        return self.variable(value, Type.STRING) if isinstance(value, Expression) else value
+
+    def operand(self, operand: Any) -> Any:
+        return operand.value if isinstance(operand, Literal) else self.variable(operand, Type.ANY)
+
+    def variable(self, expression: Expression, wanted: Type) -> Any:
+        """An expression in SageMaker's spelling, cast where a String is wanted. What does not fit is reported."""
+        given = expression.type
+        if given is None:
+            place = _place(expression, self.step)
+            self._report("SW406", f"{written(expression)} is a whole structure or list: a {_noun(wanted)} is wanted", place, "refer to a value in it")
+            return None
+        if wanted is Type.STRING and not is_assignable(given, wanted):
+            return _join((expression,), self)
+        if not is_assignable(given, wanted):
+            help = _cast_hint(given, wanted)
+            self._report("SW401", f"{written(expression)} is of type {given}, {wanted} is wanted here", _place(expression, self.step), help)
+        return self.spell(expression)
+
+    def spell(self, expression: Expression) -> Any:
+        match expression:
+            case ParameterRef(name=name):
+                return {"Get": f"Parameters.{name}"}
+            case ExecutionRef(variable=variable):
+                return {"Get": f"Execution.{variable}"}
+            case StepRef(step=step, path=path):
+                return {"Get": f"Steps.{step}.{path}"}
+            case ItemRef(path=path):
+                return {"Get": f"ForEach.CurrentItem{path}"}
+            case JsonGet():
+                return self._json_get(expression)
+            case Join(parts=parts):
+                return _join(parts, self)
+
+    def _json_get(self, expression: JsonGet) -> dict[str, Any]:
+        if expression.uri is None:
+            source: dict[str, Any] = {"PropertyFile": {"Get": f"Steps.{expression.step}.PropertyFiles.{expression.report}"}}
+        else:
+            uri = expression.uri
+            parts = uri.parts if isinstance(uri, Join) else (uri,)
+            source = {"S3Uri": _join(parts, self)}
+        return {"Std:JsonGet": {**source, "Path": expression.path}}
+
+    def _violation(self, violation: shapes.Violation) -> None:
+        self._report(violation.code, violation.message, violation.origin, violation.help)
+
+    def _report(self, code: str, message: str, place: Origin | None, help: str | None) -> None:
+        if place is None and self.step is not None:
+            place = self.step.source.name_origin
+        self.sink.report(code, message, place.span() if place else None, help=help)
+
+
+def _join(parts: tuple[Any, ...], values: _Values) -> dict[str, Any]:
+    spelt = []
+    for part in parts:
+        if isinstance(part, JsonGet) and len(parts) > 1:
+            place = _place(part, values.step)
+            message = "a report's value inside a text: nobody has seen SageMaker take that"
+            values.sink.report("SW902", message, place.span() if place else None)
+        if not isinstance(part, str) and part.type is None:
+            values.variable(part, Type.STRING)
+        spelt.append(str(part) if isinstance(part, str) else values.spell(part))
+    return {"Std:Join": {"On": "", "Values": spelt}}
+
+
+def _place(expression: Expression, step: Emitted | None) -> Origin | None:
+    if isinstance(expression, Join):
+        expression = next((p for p in expression.parts if not isinstance(p, str)), expression)
+    return expression.origin or (step.source.name_origin if step else None)
+
+
+def written(expression: Expression) -> str:
+    """An expression as the author wrote it, for messages."""
+    origin = expression.origin
+    if origin is not None and origin.start is not None:
+        text = origin.node.value[origin.start : origin.end]
+        return f"`{text.removeprefix('${').removesuffix('}').strip()}`"
+    if isinstance(expression, ParameterRef):
+        return f"`parameters.{expression.name}`"
+    return "the reference"
+
+
+def _noun(wanted: Type) -> str:
+    return "value" if wanted is Type.ANY else wanted.value
+
+
+def _cast_hint(given: Type, wanted: Type) -> str | None:
+    if given is Type.STRING and wanted in (Type.INTEGER, Type.FLOAT, Type.BOOLEAN):
+        return f"SageMaker does not read a {wanted} from a String"
+    return None

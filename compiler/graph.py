@@ -1,0 +1,145 @@
+"""The DAG: steps with their branch, edges with their reason and place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import networkx as nx
+
+from sagewright.compiler.expression import EXPRESSIONS, Conditions, JsonGet, StepRef, operands
+from sagewright.compiler.model import Emitted, Pipeline
+from sagewright.compiler.source import Origin, own_origin
+
+Reason = Literal["data", "order", "run condition", "branch"]
+_RAW_STEP = re.compile(r"Steps\.([A-Za-z0-9_-]+)[.\[]")
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """Why `target` comes after `source`. `label` is the output that is used, `when` the run condition."""
+
+    source: str
+    target: str
+    reason: Reason
+    origin: Origin | None = None
+    label: str = ""
+    when: str = "Completed"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A step of the definition. `context` are the branches that it stands in, outermost first: (condition, member)."""
+
+    step: Emitted
+    index: int
+    context: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(slots=True)
+class Program:
+    """A pipeline that is understood: its steps as SageMaker will see them, and how they hang together."""
+
+    pipeline: Pipeline
+    steps: list[Emitted]
+    unknowable: frozenset[str] = frozenset()
+    """Names of steps that are written, but not understood well enough to be here."""
+    nodes: dict[str, Node] = field(default_factory=dict)
+    clashes: list[tuple[Emitted, Emitted]] = field(default_factory=list)
+    """Steps that were given a name that is taken: the first one and the other."""
+    edges: list[Edge] = field(default_factory=list)
+    graph: Any = None
+    """A networkx DiGraph over the names; parallel edges are one here, and each by itself in `edges`."""
+
+
+def build(pipeline: Pipeline, steps: list[Emitted], unknowable: frozenset[str] = frozenset()) -> Program:
+    """The program of a pipeline's lowered steps. Edges to steps that are not there are left out."""
+    program = Program(pipeline, steps, unknowable)
+    _add_nodes(program, steps, ())
+    for node in program.nodes.values():
+        program.edges.extend(edge for edge in _edges_into(node) if edge.source in program.nodes)
+    program.graph = nx.DiGraph()
+    program.graph.add_nodes_from(program.nodes)
+    program.graph.add_edges_from((edge.source, edge.target) for edge in program.edges)
+    return program
+
+
+def _add_nodes(program: Program, steps: list[Emitted], context: tuple[tuple[str, str], ...]) -> None:
+    for step in steps:
+        if step.name in program.nodes:
+            program.clashes.append((program.nodes[step.name].step, step))
+        else:
+            program.nodes[step.name] = Node(step, len(program.nodes), context)
+        for member, nested in step.branches.items():
+            _add_nodes(program, nested, (*context, (step.name, member)))
+
+
+def _edges_into(node: Node) -> Iterator[Edge]:
+    """Of one step, in the order in which they are written; each source and reason once."""
+    step, seen = node.step, set[tuple[str, str]]()
+    if node.context:
+        condition, member = node.context[-1]
+        yield Edge(condition, step.name, "branch", step.source.name_origin, label=member)
+    for reference in _references(step.arguments):
+        yield from _once(Edge(reference[0], step.name, "data", reference[1], reference[2]), seen)
+    for reference in _references(step.extra):
+        yield from _once(Edge(reference[0], step.name, "data", reference[1], reference[2]), seen)
+    for dependency in step.depends_on:
+        reason: Reason = "order" if dependency.when == "Completed" else "run condition"
+        yield Edge(dependency.step, step.name, reason, dependency.origin, when=dependency.when)
+
+
+def _once(edge: Edge, seen: set[tuple[str, str]]) -> Iterator[Edge]:
+    if (edge.source, edge.label) not in seen:
+        seen.add((edge.source, edge.label))
+        yield edge
+
+
+def _references(value: Any) -> Iterator[tuple[str, Origin | None, str]]:
+    """Every step that `value` refers to: its name, the place, and what of it is used."""
+    if isinstance(value, dict):
+        raw = value.get("Get")
+        if isinstance(raw, str) and len(value) == 1:
+            match = _RAW_STEP.match(raw)
+            if match:
+                yield match[1], own_origin(raw) or own_origin(value), raw[match.end() :]
+            return
+        for item in value.values():
+            yield from _references(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _references(item)
+    elif isinstance(value, EXPRESSIONS) or isinstance(value, Conditions):
+        for operand in operands(value):
+            if isinstance(operand, StepRef):
+                yield operand.step, operand.origin, operand.path
+            elif isinstance(operand, JsonGet):
+                yield operand.step, operand.origin, operand.report
+
+
+def cycle(program: Program) -> list[Edge]:
+    """The edges of one cycle, beginning with the step that stands first in the file; empty where there is none."""
+    if nx.is_directed_acyclic_graph(program.graph):
+        return []
+    component = min(
+        (c for c in nx.strongly_connected_components(program.graph) if len(c) > 1 or program.graph.has_edge(*(2 * tuple(c)))),
+        key=lambda c: min(program.nodes[name].index for name in c),
+    )
+    first = min(component, key=lambda name: program.nodes[name].index)
+    inside = program.graph.subgraph(component)
+    back = [name for name in inside.predecessors(first)]
+    paths = [nx.shortest_path(inside, first, name) for name in sorted(back, key=lambda n: program.nodes[n].index)]
+    shortest = min(paths, key=len)
+    names = [*shortest, first]
+    return [_edge(program, source, target) for source, target in zip(names, names[1:], strict=False)]
+
+
+def _edge(program: Program, source: str, target: str) -> Edge:
+    return next(edge for edge in program.edges if edge.source == source and edge.target == target)
+
+
+def order(program: Program) -> list[str]:
+    """The steps in an order in which they can run, as near to the file's as that allows. The graph has no cycle."""
+    return list(nx.lexicographical_topological_sort(program.graph, key=lambda name: program.nodes[name].index))

@@ -1,0 +1,402 @@
+"""SageMaker's own images: from a framework and a version to a registry URI, and back.
+
+The facts are in `schemas/images/`, one file a framework; `tools/generate_images.py` says how they are laid out.
+Where the SDK guesses silently, this module refuses: a version or scope that is not there, although the framework has
+but one; a version left out; an x86 image on a processor that cannot run it; a default instance type that stands for
+others. `tests/e2e/test_images_against_sdk.py` lists every difference.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any, NamedTuple, TypedDict
+
+from sagewright import schemas
+from sagewright.compiler.suggest import listing, nearest
+
+ACCELERATORS = ("cpu", "gpu", "neuron", "graviton")
+SCOPES = {"training": ("training",), "inference": ("inference",), "processing": ("processing", "training")}
+"""The scopes of a framework that serve each purpose, best first."""
+
+_PARTITIONS = {
+    "cn-": ("aws-cn", "amazonaws.com.cn"),
+    "us-gov-": ("aws-us-gov", "amazonaws.com"),
+    "us-iso-": ("aws-iso", "c2s.ic.gov"),
+    "us-isob-": ("aws-iso-b", "sc2s.sgov.gov"),
+    "eu-isoe-": ("aws-iso-e", "cloud.adc-e.uk"),
+    "us-isof-": ("aws-iso-f", "csp.hci.ic.gov"),
+    "eusc-": ("aws-eusc", "amazonaws.eu"),
+}
+"""By the beginning of the region: partition and DNS suffix, as in botocore's `endpoints.json`."""
+
+_GRAVITON = frozenset({"m6g", "m6gd", "c6g", "c6gd", "c6gn", "c7g", "r6g", "r6gd"})
+"""The families that SageMaker's Graviton images are known to run on (`fw_utils` in sagemaker-core)."""
+_OTHER_ARM = r"[a-z]+\d+g[a-z]*|a1|.*-gb\d+"
+"""Newer Gravitons (c8g, r7gd) and Grace hosts (p6e-gb200)."""
+
+_SCOPE_WORDS = {"inference_graviton": "inference on Graviton"}
+_OTHER_NAMES = {
+    "lmi": "djl-lmi",
+    "scikit-learn": "sklearn",
+    "tgi": "huggingface-llm",
+    "torch": "pytorch",
+    "transformers": "huggingface",
+    "triton": "sagemaker-tritonserver",
+}
+_USES = "(-(training|inference|trcomp|scriptmode|serving|eia|graviton|arm64|neuronx?))*"
+_SCRIPT_MODE = {
+    "xgboost": "(sagemaker-)?xgboost",
+    "sklearn": "sagemaker-scikit-learn",
+    "huggingface": f"huggingface-(pytorch|tensorflow){_USES}",
+    "pytorch": f"(sagemaker-)?pytorch{_USES}|smdistributed-modelparallel",
+    **{name: f"(sagemaker-)?{name}{_USES}" for name in ("tensorflow", "mxnet", "chainer")},
+}
+"""By framework: its repositories."""
+
+
+class ImageError(Exception):
+    """No image, or not one alone, is meant; `message`, `code` and `help` are those of a diagnostic."""
+
+    def __init__(self, message: str, code: str = "SW807", help: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.help = help
+
+
+class _Image(TypedDict, total=False):
+    accounts: int
+    repository: str
+    tag: str
+    processors: list[str]
+    python: list[str]
+    base: list[str]
+    without: list[str]
+
+
+class _Wanted(NamedTuple):
+    """What was asked for. `name` is it in messages: `pytorch:2.5`."""
+
+    framework: str
+    version: str | None
+    region: str
+    scope: str
+    python: str | None
+    base: str | None
+
+    @property
+    def name(self) -> str:
+        return f"{self.framework}:{self.version}" if self.version else self.framework
+
+
+class _Machine(NamedTuple):
+    """A kind of instance. `name` is it in messages; `family` is empty for something that is no instance type."""
+
+    name: str
+    family: str
+    processor: str
+
+    def __str__(self) -> str:
+        return f"`{self.name}` ({self.processor})"
+
+
+def parse_short(text: str) -> tuple[str, str | None]:
+    """`xgboost:1.7-1` as framework and version; without a version, None. Raises ImageError."""
+    framework, colon, version = text.partition(":")
+    if not framework or ":" in version or bool(colon) != bool(version):
+        wanted = "a registry's URI, or a framework and its version as in `xgboost:1.7-1`"
+        raise ImageError(f"`{text}` names no image: expected {wanted}")
+    return framework, version or None
+
+
+def processor(instance_type: str) -> str:
+    """cpu, gpu, neuron, graviton, or arm64 for processors of Arm's that no image is known for. Raises ImageError."""
+    machine = _machine(instance_type)
+    if not machine.family:
+        raise ImageError(f"`{instance_type}` is no instance type: expected `ml.<family>.<size>`", "SW808")
+    return machine.processor
+
+
+def partition(region: str) -> str:
+    """The partition in the ARNs of `region`: aws, aws-cn, aws-us-gov, ..."""
+    return _partition(region)[0]
+
+
+def dns_suffix(region: str) -> str:
+    """The domain of AWS's services in `region`: amazonaws.com, amazonaws.com.cn, ..."""
+    return _partition(region)[1]
+
+
+def frameworks() -> list[str]:
+    """The names of the frameworks and built-in algorithms that have images."""
+    return sorted(name.removesuffix(".json") for name in schemas.names("images"))
+
+
+def resolve(
+    framework: str,
+    version: str | None,
+    *,
+    region: str,
+    scope: str,
+    instance_types: Iterable[str],
+    python: str | None = None,
+    accelerator: str | None = None,
+    base: str | None = None,
+) -> str:
+    """The registry URI of an image of SageMaker's.
+
+    `scope` is training, inference or processing. `instance_types` are all that the step may run on; they have to
+    lead to one image, unless `accelerator` (cpu, gpu, neuron, graviton) says which. `python` (py311) and `base`
+    (pytorch2.1.0, for huggingface) are needed where there is a choice; `version` may be None where there is none.
+    Raises ImageError: SW807 for what does not exist, SW808 where the processor cannot be told.
+    """
+    if scope not in SCOPES:
+        raise _unknown(f"unknown scope `{scope}`", scope, SCOPES)
+    wanted = _Wanted(framework, version, region, scope, python, base)
+    machines = [_machine(name) for name in instance_types]
+    if accelerator is not None:
+        machines = [_accelerated(accelerator, machines)]
+    found: dict[str, _Machine | None] = {}
+    for machine in machines or [None]:
+        found.setdefault(_uri(wanted, machine), machine)
+    if len(found) > 1:
+        one, other, *_ = found.values()
+        message = f"`{wanted.name}` has different images for {one} and {other}"
+        raise ImageError(message, "SW808", "say which with `accelerator`")
+    return next(iter(found))
+
+
+def framework_of_uri(uri: str) -> tuple[str, str | None] | None:
+    """The framework whose script mode an image in ECR has, and the version that its tag says; None for other images.
+
+    Told by the repository's name, so copies in one's own account count: `.../pytorch-training:2.5.1-gpu-py311` is
+    ("pytorch", "2.5.1"). Of huggingface, the version is that of transformers.
+    """
+    registry, _, name = uri.partition("/")
+    repository, _, tag = name.partition("@")[0].partition(":")
+    found = (framework for framework, pattern in _SCRIPT_MODE.items() if re.fullmatch(pattern, repository))
+    framework = next(found, None) if ".dkr.ecr." in registry else None
+    if framework is None:
+        return None
+    pattern = (
+        r".*-transformers([\d.]+)" if framework == "huggingface" else r"(\d+(?:\.\d+)*(?:-\d+(?![\w.]))?)"
+    )
+    match = re.match(pattern, tag)
+    return framework, match[1] if match else None
+
+
+# -- instances --------------------------------------------------------------------------------------------------------
+
+
+def _machine(instance_type: str) -> _Machine:
+    match = re.fullmatch(r"ml\.([a-z\d-]+)(\.\w+)?", instance_type)
+    family = match[1] if match else ""
+    return _Machine(instance_type, family, _processor(family))
+
+
+def _processor(family: str) -> str:
+    if family in _GRAVITON:
+        return "graviton"
+    if re.fullmatch(_OTHER_ARM, family):
+        return "arm64"
+    if family.startswith(("inf", "trn")):
+        return "neuron"
+    return "gpu" if family.startswith(("g", "p")) else "cpu"
+
+
+def _accelerated(accelerator: str, machines: Sequence[_Machine]) -> _Machine:
+    """What `accelerator` stands for. It settles everything but the instruction set."""
+    if accelerator not in ACCELERATORS:
+        raise _unknown(f"unknown accelerator `{accelerator}`", accelerator, ACCELERATORS)
+    for machine in machines:
+        arm = machine.processor in ("graviton", "arm64")
+        if machine.family and arm != (accelerator == "graviton"):
+            raise ImageError(f"an image for `{accelerator}` does not run on {machine}")
+    alike = (machine for machine in machines if machine.processor == accelerator)
+    return next(alike, _Machine(accelerator, accelerator, accelerator))
+
+
+def _runs_on(processors: Sequence[str], machine: _Machine) -> str | None:
+    """Which of an image's `processors` the machine has: its family, or its kind."""
+    for name in processors:
+        if name in (machine.family, machine.processor):
+            return name
+        if name in ("inf", "trn") and machine.family.startswith(name):
+            return name
+        if name.startswith(("inf", "trn")) and machine.family == "neuron":
+            return name
+    return None
+
+
+# -- from what was asked to an image ------------------------------------------------------------------------------------
+
+
+def _uri(wanted: _Wanted, machine: _Machine | None) -> str:
+    wanted = wanted._replace(framework=_framework(wanted.framework, machine))
+    data = _load(wanted.framework)
+    scope = _scope(wanted, machine, data["scopes"])
+    full = _version(wanted, scope, **data["scopes"][scope])
+    images = [data["images"][index] for index in data["scopes"][scope]["versions"][full]]
+    images, python = _with_python(wanted, _on_base(wanted, images))
+    image, processor = _for_machine(wanted, machine, images)
+    base = wanted.base or image.get("base", [""])[0]
+    tag = image["tag"].format(
+        version=wanted.version or full,
+        full=full,
+        base=base.removeprefix("pytorch").removeprefix("tensorflow"),
+        processor=processor,
+        python=python,
+    )
+    account = _account(wanted, data["accounts"][image["accounts"]])
+    registry = f"{account}.dkr.ecr.{wanted.region}.{dns_suffix(wanted.region)}"
+    return f"{registry}/{image['repository']}{':' if tag else ''}{tag}"
+
+
+def _framework(framework: str, machine: _Machine | None) -> str:
+    """Images for Inferentia and Trainium are frameworks of their own; inf1 has Neuron's first generation."""
+    if machine is None or machine.processor != "neuron" or framework not in ("huggingface", "pytorch"):
+        return framework
+    return (
+        f"{framework}-neuron"
+        if framework == "pytorch" or machine.family == "inf1"
+        else f"{framework}-neuronx"
+    )
+
+
+@cache
+def _load(framework: str) -> dict[str, Any]:
+    if re.fullmatch(r"[a-z\d-]+", framework):
+        try:
+            return json.loads(schemas.read(f"images/{framework}.json"))
+        except FileNotFoundError:
+            pass
+    raise _unknown(
+        f"unknown framework `{framework}`", _OTHER_NAMES.get(framework.lower(), framework), frameworks()
+    )
+
+
+def _scope(wanted: _Wanted, machine: _Machine | None, scopes: dict[str, Any]) -> str:
+    graviton = "inference_graviton" in scopes
+    order = SCOPES[wanted.scope]
+    if machine is not None and machine.processor == "arm64":
+        message = f"no image of `{wanted.framework}` is known to run on {machine}"
+        raise ImageError(
+            message, help=f"give its URI{', or say `accelerator: graviton`' if graviton else ''}"
+        )
+    if machine is not None and machine.processor == "graviton":
+        order = (f"{wanted.scope}_graviton",)
+    for scope in order:
+        if scope in scopes:
+            return scope
+    on = "" if order[0] in SCOPES else f" on {machine}"
+    words = [_SCOPE_WORDS.get(scope, scope) for scope in scopes]
+    message = f"`{wanted.framework}` has no images for {wanted.scope}{on}, only for {', '.join(words)}"
+    only = words[0] if len(words) == 1 and words[0] in SCOPES and not on else None
+    raise ImageError(message, help=f"`scope: {only}` takes that one" if only else None)
+
+
+def _version(wanted: _Wanted, scope: str, versions: dict[str, Any], aliases: dict[str, str]) -> str:
+    """The version in full."""
+    if wanted.version is None:
+        if len(versions) > 1:
+            raise ImageError(f"`{wanted.framework}` needs a version: {_choice(_newest_first(versions))}")
+        return next(iter(versions))
+    full = aliases.get(wanted.version, wanted.version)
+    if full not in versions:
+        message = (
+            f"`{wanted.framework}` has no version `{wanted.version}` for {_SCOPE_WORDS.get(scope, scope)}"
+        )
+        raise _unknown(message, wanted.version, _newest_first(versions), also=aliases)
+    return full
+
+
+def _on_base(wanted: _Wanted, images: list[_Image]) -> list[_Image]:
+    bases = list(dict.fromkeys(image["base"][0] for image in images if "base" in image))
+    if wanted.base is None:
+        if len(bases) > 1:
+            raise ImageError(f"`{wanted.name}` is built on several frameworks: {_choice(bases)} as `base`")
+        return images
+    if not bases:
+        raise ImageError(f"`{wanted.name}` has no choice of a base framework: leave `base` out")
+    found = [image for image in images if wanted.base in image.get("base", [])]
+    if not found:
+        raise _unknown(f"`{wanted.name}` is not built on `{wanted.base}`", wanted.base, bases)
+    return found
+
+
+def _with_python(wanted: _Wanted, images: list[_Image]) -> tuple[list[_Image], str]:
+    """The images with the Python that is wanted, or that is the only one, and its name in their tags.
+
+    Where no tag has a Python, a wanted one is passed over: a step for training may share its `image` with one for
+    inference.
+    """
+    pythons = list(dict.fromkeys(python for image in images for python in image.get("python", [])))
+    plain = [image for image in images if "python" not in image]
+    if plain and (wanted.python is None or not pythons):
+        return plain, ""
+    if wanted.python is None and len(pythons) > 1:
+        raise ImageError(f"`{wanted.name}` comes with several Pythons: {_choice(pythons)} as `python`")
+    python = wanted.python or pythons[0]
+    if python not in pythons:
+        raise _unknown(f"`{wanted.name}` does not come with Python `{python}`", python, pythons)
+    return [image for image in images if python in image.get("python", [])], python
+
+
+def _for_machine(wanted: _Wanted, machine: _Machine | None, images: list[_Image]) -> tuple[_Image, str]:
+    """The image that runs on the machine, and the processor's name in its tag."""
+    processors = list(dict.fromkeys(name for image in images for name in image.get("processors", [])))
+    if not processors and not (machine and machine.family.startswith("trn")):
+        return images[0], ""
+    if machine is None or not machine.family:
+        if len(processors) == 1:
+            return images[0], processors[0]
+        why = (
+            f"`{machine.name}` is no instance type" if machine else "no instance type is known when compiling"
+        )
+        message = f"`{wanted.name}` has images for {listing(processors)}, and {why}"
+        raise ImageError(message, "SW808", "say which with `accelerator`")
+    for image in images:
+        name = _runs_on(image.get("processors", []), machine)
+        if name and machine.family not in image.get("without", []):
+            return image, name
+    only = f", only for {listing(processors)}" if processors and machine.processor not in processors else ""
+    raise ImageError(f"`{wanted.name}` has no image for {machine}{only}")
+
+
+def _account(wanted: _Wanted, accounts: dict[str, str]) -> str:
+    regions: list[str] = []
+    for account, names in accounts.items():
+        if wanted.region in names.split():
+            return account
+        regions += names.split()
+    raise _unknown(f"`{wanted.name}` is not in the region `{wanted.region}`", wanted.region, sorted(regions))
+
+
+def _partition(region: str) -> tuple[str, str]:
+    found = (entry for prefix, entry in _PARTITIONS.items() if region.startswith(prefix))
+    return next(found, ("aws", "amazonaws.com"))
+
+
+# -- messages ---------------------------------------------------------------------------------------------------------
+
+
+def _unknown(message: str, name: str, choices: Iterable[str], also: Iterable[str] = ()) -> ImageError:
+    """An error that names the choices; `also` are names that may be suggested too."""
+    names = list(choices)
+    near = nearest(name, [*names, *also])
+    message = f"{message}: known are {listing(names, limit=len(names))}"
+    return ImageError(message, help=f"did you mean `{near}`?" if near else None)
+
+
+def _choice(names: Sequence[str]) -> str:
+    return f"say {listing(names, limit=len(names), last='or')}"
+
+
+def _newest_first(versions: Iterable[str]) -> list[str]:
+    def key(version: str) -> list[tuple[int, str]]:
+        return [(int(part) if part.isdigit() else -1, part) for part in re.split(r"[.-]", version)]
+
+    return sorted(versions, key=key, reverse=True)

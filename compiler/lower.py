@@ -1,0 +1,235 @@
+"""Steps → the steps of the definition, by their kinds; and what kinds may ask for while they do it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sagewright.compiler import images
+from sagewright.compiler.assets import Asset, AssetError, data_asset, directory_asset, file_asset, script_asset
+from sagewright.compiler.bundles import function_asset, tar_asset
+from sagewright.compiler.compilation import LambdaFunction, Upload
+from sagewright.compiler.diagnostics import Sink
+from sagewright.compiler.expression import EXPRESSIONS, ExecutionRef, Join, ParameterRef
+from sagewright.compiler.kind import Function
+from sagewright.compiler.merge import patch
+from sagewright.compiler.model import Emitted, Pipeline, Step
+from sagewright.compiler.project import FILE, Settings
+from sagewright.compiler.source import Map, Origin, document_of, key_origin, source_text
+from sagewright.compiler.template import Failed
+
+ALIAS_LENGTH = 12
+"""Hex digits of the code's hash in the name of a Lambda alias."""
+
+
+@dataclass(slots=True)
+class Lowered:
+    """The definition's steps, nested as they are, and what has to be uploaded for them."""
+
+    steps: list[Emitted]
+    uploads: list[Upload]
+    functions: list[LambdaFunction]
+
+
+def lower(pipeline: Pipeline, settings: Settings, broken: Iterable[str], sink: Sink) -> Lowered:
+    """Lower every step that is fit for it. Mistakes are reported, and the rest is lowered all the same."""
+    shared = _Shared(pipeline, settings, sink)
+    steps = _lower_all(pipeline.steps, frozenset(broken), shared)
+    return Lowered(steps, list(shared.uploads.values()), list(shared.functions.values()))
+
+
+def _lower_all(steps: Iterable[Step], broken: frozenset[str], shared: _Shared) -> list[Emitted]:
+    made: list[Emitted] = []
+    for step in steps:
+        branches = {
+            member: _lower_all(step.branches.get(key, ()), broken, shared) for key, member in step.kind.branches.items()
+        }
+        if step.name in broken or any(isinstance(value, Failed) for value in step.body.values()):
+            # Not fit to be lowered itself; the steps that it nests are checked as if they stood beside it.
+            made.extend(nested for branch in branches.values() for nested in branch)
+            continue
+        emitted = step.kind.lower(step, Lowering(step, shared))
+        for one in emitted:
+            if one.api is not None:
+                one.arguments = patch(one.arguments, one.api)
+        if step.kind.branches and emitted:
+            emitted[-1].branches = branches
+        made.extend(emitted)
+    return made
+
+
+@dataclass(slots=True)
+class _Shared:
+    pipeline: Pipeline
+    settings: Settings
+    sink: Sink
+    uploads: dict[str, Upload] = field(default_factory=dict)
+    functions: dict[str, LambdaFunction] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Lowering:
+    """The `Context` of one step (see `kind`)."""
+
+    step: Step
+    _shared: _Shared
+
+    @property
+    def pipeline(self) -> str:
+        return self._shared.pipeline.name
+
+    @property
+    def region(self) -> str:
+        region = self._shared.settings.region
+        if region is None:
+            self._lacking("SW806", "no region", "region")
+        return region or "us-east-1"
+
+    def error(
+        self, code: str, message: str, at: Origin | None = None, *, help: str | None = None, notes: tuple[str, ...] = ()
+    ) -> None:
+        place = at or self.step.name_origin
+        self._shared.sink.report(code, message, place.span(), help=help, notes=notes)
+
+    def _lacking(self, code: str, what: str, key: str) -> None:
+        """Something that the project should say: told once, at the pipeline's name."""
+        place = key_origin(self._shared.pipeline.document.data, "name")
+        where = f"give --{key}, or `{key}:` in {FILE}"
+        self._shared.sink.report(code, f"{what} for the target `{self._shared.settings.target}`", place.span() if place else None, help=where)
+
+    def role(self) -> Any:
+        role = self.step.body.get("role") or self._shared.pipeline.role
+        if role is None:
+            self._lacking("SW805", "no role", "role")
+        return role
+
+    def bucket(self) -> str:
+        bucket = self._shared.settings.bucket
+        if bucket is None:
+            self._lacking("SW804", "no bucket", "bucket")
+        return bucket or "none"
+
+    def output(self, step: str, name: str) -> Join | str:
+        base = f"s3://{self.bucket()}/{self._shared.settings.prefix}/{self.pipeline}/"
+        return Join((base, ExecutionRef("PipelineExecutionId"), f"/{step}/{name}"))
+
+    def job_output(self, step: str) -> str:
+        return f"s3://{self.bucket()}/{self._shared.settings.prefix}/{self.pipeline}/{step}"
+
+    # -- images -------------------------------------------------------------------------------------------------------
+
+    def image(self, value: Any, at: Origin | None, *, scope: str, instances: list[Any], algorithm_ok: bool = False) -> Any:
+        if isinstance(value, EXPRESSIONS) or isinstance(value, Failed) or (isinstance(value, str) and "/" in value):
+            return value
+        if self._shared.settings.region is None:
+            return self.region and "none/none"
+        try:
+            if isinstance(value, str):
+                framework, version = images.parse_short(value)
+                wanted: dict[str, Any] = {}
+            else:
+                wanted = dict(value)
+                framework = str(value["framework"])
+                version = source_text(value, "version") if "version" in value else None
+            return images.resolve(
+                framework,
+                version,
+                region=self.region,
+                scope=wanted.get("scope", scope),
+                instance_types=self._instance_types(instances),
+                python=wanted.get("python"),
+                accelerator=wanted.get("accelerator"),
+                base=wanted.get("base"),
+            )
+        except images.ImageError as error:
+            self.error(error.code, error.message, at, help=error.help)
+            return "none/none"
+
+    def _instance_types(self, instances: list[Any]) -> list[str]:
+        """The instance types that may be meant: of a parameter its default and its enum."""
+        found: list[str] = []
+        for instance in instances:
+            if isinstance(instance, ParameterRef):
+                parameter = self._shared.pipeline.parameters[instance.name]
+                found += [value for value in (parameter.default, *parameter.enum) if isinstance(value, str)]
+            elif isinstance(instance, str):
+                found.append(instance)
+        return list(dict.fromkeys(found))
+
+    # -- code ---------------------------------------------------------------------------------------------------------
+
+    def path_of(self, path: str, at: Origin | None) -> Path:
+        document = document_of(at.node) if at else self._shared.pipeline.document
+        base = document.path.parent if document.path else self._shared.settings.root
+        return base / path
+
+    def _asset(self, path: str, at: Origin | None, make: Callable[[Path, Path], Asset]) -> Asset | None:
+        try:
+            return make(self.path_of(path, at), self._shared.settings.root)
+        except AssetError as error:
+            self.error(error.code, error.message, at, help=error.help)
+        return None
+
+    def file(self, path: str, at: Origin | None) -> Asset | None:
+        return self._asset(path, at, file_asset)
+
+    def script(self, path: str, at: Origin | None) -> Asset | None:
+        return self._asset(path, at, script_asset)
+
+    def archive(self, path: str, at: Origin | None) -> Asset | None:
+        return self._asset(path, at, directory_asset)
+
+    def data(self, name: str, content: bytes) -> Asset:
+        return data_asset(name, content)
+
+    def bundle(self, name: str, files: Mapping[str, bytes]) -> Asset:
+        return tar_asset(name, files)
+
+    def uri(self, asset: Asset) -> str:
+        bucket, prefix = self.bucket(), self._shared.settings.prefix
+        key = f"{prefix}/code/{asset.digest}/{asset.name}"
+        self._shared.uploads.setdefault(key, Upload(asset, bucket, key))
+        return f"s3://{bucket}/{key}"
+
+    def function_code(self, path: str, at: Origin | None) -> Asset | None:
+        return self._asset(path, at, function_asset)
+
+    def function(self, function: Function, at: Origin | None) -> str | None:
+        account = self._account()
+        if account is None:
+            message = f"the account of the Lambda function `{function.name}` is not known: its ARN holds it"
+            self.error("SW811", message, at, help=f"give the target an `account:` in {FILE}, or a role")
+            return None
+        alias = f"sw-{function.asset.digest[:ALIAS_LENGTH]}"
+        taken = self._shared.functions.get(function.name)
+        made = LambdaFunction(
+            name=function.name,
+            alias=alias,
+            asset=function.asset,
+            runtime=function.runtime,
+            handler=function.handler,
+            role=str(function.role),
+            timeout=function.timeout,
+            memory_mb=function.memory_mb,
+        )
+        if taken is not None and taken != made:
+            self.error("SW311", f"two steps make a Lambda function `{function.name}`, and differ in how", at)
+        self._shared.functions[function.name] = made
+        partition = images.partition(self.region)
+        return f"arn:{partition}:lambda:{self.region}:{account}:function:{function.name}:{alias}"
+
+    def _account(self) -> str | None:
+        """Of the target, else of the role's ARN."""
+        settings = self._shared.settings
+        if settings.account:
+            return settings.account
+        for role in (self.step.body.get("lambda_role"), self._shared.pipeline.role):
+            parts = role.split(":") if isinstance(role, str) else []
+            if len(parts) > 4 and parts[4].isdigit():
+                return parts[4]
+        return None
+
+
+__all__ = ["Lowered", "Lowering", "Map", "lower"]

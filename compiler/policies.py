@@ -1,0 +1,152 @@
+"""`retry:` and `cache:` → typed values, within SageMaker's limits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from sagewright.compiler.diagnostics import Sink, Span
+from sagewright.compiler.kind import StepKind, seconds
+from sagewright.compiler.model import Cache, RetryPolicy
+from sagewright.compiler.source import Map, Origin, Seq, origin
+from sagewright.compiler.suggest import listing, nearest
+from sagewright.compiler.template import Failed
+
+ERRORS = {
+    "service_fault": "Step.SERVICE_FAULT",
+    "throttling": "Step.THROTTLING",
+    "job_internal_error": "SageMaker.JOB_INTERNAL_ERROR",
+    "capacity_error": "SageMaker.CAPACITY_ERROR",
+    "resource_limit": "SageMaker.RESOURCE_LIMIT",
+}
+MAX_INTERVAL = 43_200
+"""Seconds. Source: SageMaker developer guide, "Retry policy for pipeline steps"."""
+MAX_EXPIRY = 14_400
+"""Minutes. Source: as above."""
+_ISO_DURATION = re.compile(r"(?=.*\d)P(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+S)?)?", re.I)
+
+
+def parse_retry(body: Map, kind: StepKind, named: Map, sink: Sink, *, inherited: bool) -> tuple[RetryPolicy, ...]:
+    """The policies of a step. Errors that the kind does not have are left out where the policy is a default, and are
+    mistakes where the step asks for them itself."""
+    written = body.get("retry")
+    at = origin(body, "retry")
+    if written is None or written is False or isinstance(written, Failed) or not kind.retryable:
+        return ()
+    if written is True:
+        sink.report("SW204", "`retry` takes a policy's name, a list of policies, or false", _span(at), help="`standard` is built in")
+        return ()
+    policies: Any = written
+    if isinstance(written, str):
+        if written == "standard" and "standard" not in named:
+            return _standard(kind)
+        if written not in named:
+            near = nearest(written, [*named, "standard"])
+            help = f"did you mean `{near}`?" if near else None
+            notes = [f"there are {listing([*named, 'standard'])}"]
+            sink.report("SW308", f"unknown retry policy `{written}`", _span(at), help=help, notes=notes)
+            return ()
+        policies, inherited = named[written], inherited or written in named
+    if not isinstance(policies, Seq):
+        return ()
+    return tuple(_policies(policies, kind, sink, inherited))
+
+
+def _standard(kind: StepKind) -> tuple[RetryPolicy, ...]:
+    """Service faults and throttling 5 times; where the kind runs jobs, lack of capacity and internal errors 3 times."""
+    job = tuple(e for e in ("SageMaker.CAPACITY_ERROR", "SageMaker.JOB_INTERNAL_ERROR") if e in kind.retryable)
+    found = [RetryPolicy(("Step.SERVICE_FAULT", "Step.THROTTLING"), max_attempts=5)]
+    if job:
+        found.append(RetryPolicy(job, max_attempts=3))
+    return tuple(found)
+
+
+def _policies(written: Seq, kind: StepKind, sink: Sink, inherited: bool) -> Iterator[RetryPolicy]:
+    seen: dict[str, int] = {}
+    for index, entry in enumerate(written):
+        if not isinstance(entry, Map) or not isinstance(entry.get("errors"), Seq):
+            continue
+        errors = tuple(_errors(entry["errors"], kind, sink, inherited, seen, index))
+        timing = _timing(entry, sink)
+        if errors and timing is not None:
+            yield RetryPolicy(errors, *timing)
+
+
+def _errors(written: Seq, kind: StepKind, sink: Sink, inherited: bool, seen: dict[str, int], index: int) -> Iterator[str]:
+    for position, word in enumerate(written):
+        if not isinstance(word, str):
+            continue
+        error = ERRORS.get(word, word)
+        if error not in ERRORS.values():
+            continue  # the schema has told
+        place = _span(origin(written, position))
+        if error in seen:
+            sink.report("SW212", f"`{word}` stands in two retry policies of the step", place)
+            continue
+        seen[error] = index
+        if error in kind.retryable:
+            yield error
+        elif not inherited:
+            has = listing([short for short, long in ERRORS.items() if long in kind.retryable])
+            sink.report("SW212", f"a step of kind `{kind.name}` is not retried on `{word}`", place, notes=[f"it is on {has}"])
+
+
+def _timing(entry: Map, sink: Sink) -> tuple[int, float, int | None, int | None] | None:
+    """Interval (s), backoff, attempts and expiry (min); None (reported) where they are beyond SageMaker's limits."""
+    both = "max_attempts" in entry and "expire_after" in entry
+    if both or not ("max_attempts" in entry or "expire_after" in entry):
+        what = "both `max_attempts` and `expire_after`" if both else "neither `max_attempts` nor `expire_after`"
+        place = origin(entry, "expire_after" if both else "errors")
+        sink.report("SW212", f"the retry policy has {what}: exactly one is needed", _span(place))
+        return None
+    interval, expiry = _seconds(entry.get("interval", 1)), _seconds(entry.get("expire_after"))
+    backoff, attempts = entry.get("backoff", 2.0), entry.get("max_attempts")
+    if not isinstance(interval, int) or not isinstance(backoff, (int, float)):
+        return None
+    if not 1 <= interval <= MAX_INTERVAL:
+        sink.report("SW212", f"`interval` is {interval} s: from 1 s to 12 h is allowed", _span(origin(entry, "interval")))
+    if expiry is None:
+        return (interval, float(backoff), attempts, None) if isinstance(attempts, int) else None
+    if expiry % 60:
+        sink.report("SW212", f"`expire_after` is {expiry} s: SageMaker counts whole minutes", _span(origin(entry, "expire_after")))
+    if expiry > MAX_EXPIRY * 60:
+        sink.report("SW212", "`expire_after` is more than 10 days", _span(origin(entry, "expire_after")))
+    return interval, float(backoff), None, expiry // 60
+
+
+def _seconds(value: Any) -> int | None:
+    try:
+        made = seconds(value)
+    except (ValueError, KeyError, IndexError, OverflowError):
+        return None  # the schema has told
+    return made if isinstance(made, int) else None
+
+
+def parse_cache(body: Map, sink: Sink) -> Cache | None:
+    """`30d` is P30D; an ISO 8601 text is kept as it is written; true has no expiry; false is nothing."""
+    written = body.get("cache")
+    if written is None or written is False or isinstance(written, Failed):
+        return None
+    at = _span(origin(body, "cache"))
+    if written is True:
+        sink.report("SW905", "a cache without an expiry: AWS says that one must be set", at, help="for example `30d`")
+        return Cache()
+    if isinstance(written, str) and written[:1] in ("P", "p"):
+        if not _ISO_DURATION.fullmatch(written):
+            sink.report("SW205", f'"{written[:40]}" is no ISO 8601 duration', at, notes=["for example `P30D` or `PT12H`"])
+            return None
+        return Cache(written)
+    number = _seconds(written)
+    return Cache(_iso(number)) if number else None
+
+
+def _iso(number: int) -> str:
+    for unit, size in (("D", 86_400), ("H", 3_600), ("M", 60)):
+        if number % size == 0:
+            return f"P{number // size}D" if unit == "D" else f"PT{number // size}{unit}"
+    return f"PT{number}S"
+
+
+def _span(place: Origin | None) -> Span | None:
+    return place.span() if place else None

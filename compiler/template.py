@@ -1,0 +1,238 @@
+"""Compile-time Jinja, per scalar: sandboxed, strict, and with native types for a whole `{{ expression }}`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from sagewright.compiler.diagnostics import Sink
+from sagewright.compiler.source import Map, Origin, Seq, key_origin, origin, scalar_text
+from sagewright.compiler.suggest import listing, nearest
+
+LITERAL_KEYS = ("kind", "uses", "version", "env")
+"""Keys whose values are never rendered: they decide how the file is read."""
+MAX_LENGTH = 100_000
+_FILTERS = (
+    "abs capitalize default d first float int join last length list lower max min reject replace round select "
+    "sort string sum title tojson trim unique upper"
+).split()
+
+
+class Namespace(dict[str, Any]):
+    """A namespace of templates: `vars`, `env`, `target`, ... `absent` says why a name is not there, with its code."""
+
+    def __init__(self, name: str, values: Mapping[str, Any], code: str = "SW305", hint: str = "") -> None:
+        super().__init__(values)
+        self.name, self.code, self.hint = name, code, hint
+
+
+class _Unknown(Exception):
+    def __init__(self, code: str, message: str, word: str, help: str | None = None, notes: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.code, self.message, self.word, self.help, self.notes = code, message, word, help, notes
+
+
+class _Refused(Exception):
+    """A template that would take too long, or too much memory."""
+
+
+def has_template(value: object) -> bool:
+    return isinstance(value, str) and ("{{" in value or "{%" in value)
+
+
+def render(value: Any, namespaces: Mapping[str, Namespace], sink: Sink) -> Any:
+    """`value` with every template in it rendered. What holds none is returned as it is."""
+    if isinstance(value, Map):
+        return _render_map(value, namespaces, sink)
+    if isinstance(value, Seq):
+        made = [
+            render_text(item, namespaces, sink, origin(value, index)) if isinstance(item, str) else render(item, namespaces, sink)
+            for index, item in enumerate(value)
+        ]
+        return value if all(a is b for a, b in zip(made, value, strict=True)) else Seq(made, value.node)
+    return value
+
+
+def _render_map(value: Map, namespaces: Mapping[str, Namespace], sink: Sink) -> Map:
+    changed: dict[str, Any] = {}
+    for key, item in value.items():
+        if "{{" in key or "{%" in key:
+            _report_misplaced(sink, key_origin(value, key), "a key")
+        if isinstance(item, str):
+            if not has_template(item):
+                continue
+            if key in LITERAL_KEYS:
+                _report_misplaced(sink, origin(value, key), f"`{key}`")
+                continue
+            rendered = render_text(item, namespaces, sink, origin(value, key))
+        elif isinstance(item, (Map, Seq)):
+            rendered = render(item, namespaces, sink)
+        else:
+            continue
+        if rendered is not item:
+            changed[key] = rendered
+    return Map({**value, **changed}, value.node) if changed else value
+
+
+def _report_misplaced(sink: Sink, at: Origin | None, what: str) -> None:
+    sink.report("SW112", f"{what} cannot hold a template", at.span() if at else None, notes=["templates fill values, never structure"])
+
+
+def render_text(text: str, namespaces: Mapping[str, Namespace], sink: Sink, at: Origin | None) -> Any:
+    """One scalar: a whole `{{ expression }}` keeps its native type, anything else is text. Mistakes go to `sink`."""
+    if not has_template(text):
+        return text
+    import jinja2
+
+    environment = _environment()
+    try:
+        native = _whole_expression(text, environment)
+        if native is not None:
+            value = environment.compile_expression(native, undefined_to_none=False)(**namespaces)
+            if isinstance(value, jinja2.Undefined):
+                str(value)  # a strict undefined raises
+            return _plain(value)
+        rendered = environment.from_string(text).render(**namespaces)
+        if len(rendered) > MAX_LENGTH:
+            raise _Refused(f"a value of more than {MAX_LENGTH:,} characters")
+        return rendered
+    except _Unknown as unknown:
+        _report_unknown(unknown, text, sink, at)
+    except jinja2.TemplateSyntaxError as error:
+        sink.report("SW111", f"template syntax error: {error.message}", at.span() if at else None)
+    except jinja2.UndefinedError as error:
+        sink.report("SW305", f"undefined in a template: {error.message}", at.span() if at else None)
+    except _Refused as error:
+        sink.report("SW113", f"the template makes {error}", at.span() if at else None)
+    except (jinja2.TemplateError, ArithmeticError, TypeError, ValueError, LookupError, RecursionError, AttributeError) as error:
+        sink.report("SW113", f"the template cannot be rendered: {error}", at.span() if at else None)
+    return Failed(text)
+
+
+class Failed(str):
+    """Stands for a scalar whose template failed: the mistake is told already."""
+
+    __slots__ = ()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (Map, Seq)) or value is None or type(value) in (str, int, float, bool):
+        return value
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, Mapping):
+        return Map({str(key): _plain(item) for key, item in value.items()})
+    if isinstance(value, (list, tuple, set, frozenset, range)):
+        return Seq([_plain(item) for item in value])
+    raise _Refused(f"a value that YAML does not have ({type(value).__name__})")
+
+
+def _whole_expression(text: str, environment: Any) -> str | None:
+    """The expression of a scalar that is one `{{ expression }}` and nothing else."""
+    from jinja2 import nodes
+
+    stripped = text.strip()
+    if not (stripped.startswith("{{") and stripped.endswith("}}")):
+        return None
+    body = environment.parse(stripped).body
+    if len(body) != 1 or not isinstance(body[0], nodes.Output) or len(body[0].nodes) != 1:
+        return None
+    if isinstance(body[0].nodes[0], nodes.TemplateData):
+        return None
+    return stripped[2:-2].strip("+-")
+
+
+def _report_unknown(unknown: _Unknown, text: str, sink: Sink, at: Origin | None) -> None:
+    start = text.find(unknown.word)
+    place = Origin(at.node, start, start + len(unknown.word)) if at and start >= 0 else at
+    sink.report(unknown.code, unknown.message, place.span() if place else None, help=unknown.help, notes=unknown.notes)
+
+
+@cache
+def _environment() -> Any:
+    """Jinja's sandbox, closed further: names are keys and never Python attributes, and nothing grows without bound."""
+    import jinja2
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    class Environment(ImmutableSandboxedEnvironment):
+        intercepted_binops = frozenset(("*", "**", "%", "+"))
+
+        def getattr(self, obj: Any, attribute: str) -> Any:
+            return self.getitem(obj, attribute)
+
+        def getitem(self, obj: Any, argument: Any) -> Any:
+            if isinstance(obj, Namespace) and argument not in obj:
+                return _missing(self, obj, str(argument))
+            if isinstance(obj, (Mapping, list, tuple, str)):
+                try:
+                    return obj[argument]
+                except (LookupError, TypeError):
+                    return self.undefined(obj=obj, name=argument)
+            return self.undefined(obj=obj, name=argument)
+
+        def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+            if operator == "%" and isinstance(left, str):
+                raise _Refused("text with `%`, which templates do not have; use `~`")
+            if operator == "**" and not (abs(left) <= 1_000_000 and abs(right) <= 64):
+                raise _Refused("a number too large")
+            if operator == "*":
+                for sized, times in ((left, right), (right, left)):
+                    if hasattr(sized, "__len__") and len(sized) * times > MAX_LENGTH:
+                        raise _Refused(f"a value of more than {MAX_LENGTH:,} characters")
+            result = super().call_binop(context, operator, left, right)
+            if isinstance(result, int) and result.bit_length() > 1024:
+                raise _Refused("a number too large")
+            return result
+
+        def call(self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:
+            raise _Refused("a call, which templates do not have; use a filter")
+
+    class Undefined(jinja2.StrictUndefined):
+        def _fail_with_undefined_error(self, *_: Any, **__: Any) -> Any:
+            unknown = getattr(self, "_unknown", None)
+            if unknown is not None:
+                raise unknown
+            name = self._undefined_name
+            if self._undefined_obj is jinja2.utils.missing and name is not None:
+                raise _top_level(str(name))
+            raise _Unknown("SW305", f"`{name}` is not there", str(name))
+
+        __str__ = __iter__ = __len__ = __bool__ = __eq__ = __ne__ = __hash__ = _fail_with_undefined_error  # type: ignore[assignment]
+        __add__ = __radd__ = __sub__ = __mul__ = __call__ = __getitem__ = __lt__ = __gt__ = _fail_with_undefined_error  # type: ignore[assignment]
+        __int__ = __float__ = __contains__ = __le__ = __ge__ = _fail_with_undefined_error  # type: ignore[assignment]
+
+        def __getattr__(self, name: str) -> Any:
+            if name[:2] == "__" or name == "_unknown":
+                raise AttributeError(name)
+            return self._fail_with_undefined_error()
+
+    def _missing(environment: Environment, namespace: Namespace, name: str) -> Any:
+        near = nearest(name, namespace)
+        made = environment.undefined(obj=namespace, name=name)
+        known = [f"known are {listing(sorted(namespace))}"] if namespace and not near else []
+        made._unknown = _Unknown(
+            namespace.code,
+            f"`{namespace.name}.{name}` is not defined{namespace.hint}",
+            name,
+            f"did you mean `{near}`?" if near else None,
+            tuple(known),
+        )
+        return made
+
+    made = Environment(undefined=Undefined, autoescape=False, keep_trailing_newline=True, finalize=_spelled)
+    made.filters = {name: made.filters[name] for name in _FILTERS}
+    made.globals = {}
+    return made
+
+
+def _spelled(value: Any) -> Any:
+    """Booleans and null as YAML spells them, not as Python does."""
+    return scalar_text(value) if value is None or isinstance(value, bool) else value
+
+
+def _top_level(name: str) -> _Unknown:
+    spaces = ("vars", "env", "target", "pipeline", "matrix", "inputs")
+    near = nearest(name, spaces)
+    notes = (f"templates know {listing(spaces)}",)
+    return _Unknown("SW305", f"`{name}` is not defined", name, f"did you mean `{near}`?" if near else f"is it `vars.{name}`?", notes)

@@ -1,0 +1,229 @@
+"""JSON Schema errors → diagnostics at their place.
+
+Two validators share the work: jsonschema-rs says quickly that a value is valid; where it does not, `jsonschema`
+finds out what is wrong. The second one decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import jsonschema_rs
+
+from sagewright import schemas
+from sagewright.compiler.diagnostics import Sink, Span
+from sagewright.compiler.source import Map, Origin, key_origin, origin
+from sagewright.compiler.suggest import listing, nearest
+from sagewright.compiler.template import Failed
+
+_TYPE_NAMES = {
+    "object": "a mapping",
+    "array": "a list",
+    "string": "text",
+    "integer": "an integer",
+    "number": "a number",
+    "boolean": "true or false",
+    "null": "null",
+}
+_SCALARS = frozenset(("string", "integer", "number", "boolean"))
+
+
+@cache
+def _fast(name: str) -> Any:
+    return jsonschema_rs.Draft202012Validator(schemas.permitting(schemas.load(name), schemas.REFERENCE))
+
+
+def is_reference(value: object) -> bool:
+    """Whether a text holds a `${...}` that is not escaped."""
+    return isinstance(value, str) and "${" in value.replace("$${", "")
+
+
+def _is_deferred(value: object) -> bool:
+    """Whether a scalar's value is not known here: a reference, or a template whose mistake is told already."""
+    return is_reference(value) or isinstance(value, Failed)
+
+
+def validate(value: Any, schema: str, sink: Sink, owner: Origin | None, what: str = "") -> bool:
+    """Check `value` against the schema of that name. `owner` is the place of what holds it (a missing key's place),
+    `what` how messages call it. Returns whether it is valid."""
+    try:
+        if _fast(schema).is_valid(value):
+            return True
+    except (ValueError, TypeError):  # e.g. an integer that Rust has no room for: let the other one judge
+        pass
+    before = len(sink)
+    for error in _explain(schema).iter_errors(value):
+        _report(error, value, sink, owner, what)
+    return len(sink) == before
+
+
+# -- explaining -------------------------------------------------------------------------------------------------------
+
+
+@cache
+def _explain(name: str) -> Any:
+    """A `jsonschema` validator that lets references stand for scalars, and reports them where literals are wanted."""
+    from jsonschema import Draft202012Validator, ValidationError, validators
+
+    base = Draft202012Validator.VALIDATORS
+
+    def unless_reference(keyword: str) -> Any:
+        def check(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[Any]:
+            if not _is_deferred(instance):
+                yield from base[keyword](validator, wanted, instance, schema)
+
+        return check
+
+    def literal(_validator: Any, wanted: Any, instance: Any, _schema: Any) -> Iterator[Any]:
+        if wanted and is_reference(instance):
+            yield ValidationError("a literal is wanted")
+
+    def types(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[Any]:
+        given = {wanted} if isinstance(wanted, str) else set(wanted)
+        if isinstance(instance, Failed) or is_reference(instance) and (given & _SCALARS or schema.get("x-literal")):
+            return
+        yield from base["type"](validator, wanted, instance, schema)
+
+    skipped = ("pattern", "enum", "const", "minLength", "maxLength", "minimum", "maximum")
+    keywords = {keyword: unless_reference(keyword) for keyword in skipped}
+    extended = validators.extend(Draft202012Validator, {**keywords, "type": types, "x-literal": literal})
+    return extended(schemas.load(name))
+
+
+def _report(error: Any, value: Any, sink: Sink, owner: Origin | None, what: str) -> None:
+    path = list(error.absolute_path)
+    container, at = value, owner
+    for key in path:
+        at, container = origin(container, key) or at, container[key]
+    span = at.span() if at else None
+    name = f"`{'.'.join(_segment(key) for key in path)}`" if path else (what or "the file")
+    _EXPLAINERS.get(error.validator, _explain_form)(error, container, sink, span, name)
+
+
+def _segment(key: str | int) -> str:
+    return str(key)
+
+
+def _explain_unknown(error: Any, container: Any, sink: Sink, _span: Span | None, name: str) -> None:
+    known = list(error.schema.get("properties", {}))
+    for key in container:
+        if key in known:
+            continue
+        place = key_origin(container, key)
+        near = nearest(key, [word for word in known if word not in container])
+        sink.report(
+            "SW201",
+            f"unknown key `{key}` in {name}",
+            place.span() if place else None,
+            help=f"did you mean `{near}`?" if near else None,
+            notes=[f"known keys are {listing(known)}"] if known and not near else [],
+        )
+
+
+def _explain_missing(error: Any, container: Any, sink: Sink, span: Span | None, name: str) -> None:
+    for key in error.validator_value:
+        if key not in container:
+            sink.report("SW202", f"{name} lacks the key `{key}`", span, notes=_example(error.schema, key))
+
+
+def _example(schema: Any, key: str) -> list[str]:
+    wanted = schema.get("properties", {}).get(key, {})
+    examples = [example for example in wanted.get("examples", ()) if not isinstance(example, (dict, list))]
+    return [f"for example `{key}: {examples[0]}`"] if examples else []
+
+
+def _explain_type(error: Any, container: Any, sink: Sink, span: Span | None, name: str) -> None:
+    wanted = [error.validator_value] if isinstance(error.validator_value, str) else error.validator_value
+    if is_reference(container):
+        sink.report("SW408", f"{name} takes {_either(wanted)}, not a reference to a whole one", span)
+        return
+    hint = None
+    if "string" in wanted and container is None:
+        hint = "it has no value"
+    elif wanted == ["boolean"] and isinstance(container, str) and container.lower() in ("yes", "no", "on", "off"):
+        hint = f"write `{'true' if container.lower() in ('yes', 'on') else 'false'}`"
+    elif set(wanted) & {"integer", "number"} and isinstance(container, str) and _is_number(container):
+        hint = f"write {container} without quotes"
+    sink.report("SW203", f"{name} wants {_either(wanted)}, not {_described(container)}", span, help=hint)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _described(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, bool):
+        return "`true`" if value else "`false`"
+    if isinstance(value, str):
+        return f'the text "{value[:40]}{"..." if len(value) > 40 else ""}"'
+    return f"`{value}`"
+
+
+def _either(types: list[str]) -> str:
+    shown = [_TYPE_NAMES[t] for t in types]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} or {shown[-1]}"
+
+
+def _explain_enum(error: Any, container: Any, sink: Sink, span: Span | None, name: str) -> None:
+    allowed = error.validator_value if error.validator == "enum" else [error.validator_value]
+    words = [value if isinstance(value, str) else str(value).lower() for value in allowed]
+    near = nearest(container, words) if isinstance(container, str) else None
+    help = f"did you mean `{near}`?" if near else None
+    sink.report("SW204", f"{name} takes {listing(words, last='or')}, not {_described(container)}", span, help=help)
+
+
+def _explain_form(error: Any, container: Any, sink: Sink, span: Span | None, name: str) -> None:
+    examples = [str(example) for example in error.schema.get("examples", ()) if not isinstance(example, (dict, list))]
+    title = error.schema.get("title", "value").lower()
+    notes = [f"for example {listing(examples, last='or')}"] if examples else []
+    sink.report("SW205", f"{name}: {_described(container)} is no {title}", span, notes=notes)
+
+
+def _explain_range(error: Any, container: Any, sink: Sink, span: Span | None, name: str) -> None:
+    limit, keyword = error.validator_value, error.validator
+    texts = {
+        "minimum": f"is {container}, the least is {limit}",
+        "maximum": f"is {container}, the most is {limit}",
+        "minLength": f"has {len(str(container))} characters, at least {limit} are needed",
+        "maxLength": f"has {len(str(container))} characters, the most is {limit}",
+        "minItems": f"has {_count(container)} items, at least {limit} are needed",
+        "maxItems": f"has {_count(container)} items, the most is {limit}",
+        "minProperties": f"has {_count(container)} entries, at least {limit} are needed",
+        "maxProperties": f"has {_count(container)} entries, the most is {limit}",
+    }
+    sink.report("SW206", f"{name} {texts[keyword]}", span)
+
+
+def _count(container: Any) -> int:
+    return len(container) if isinstance(container, (list, dict)) else 0
+
+
+def _explain_literal(_error: Any, container: Any, sink: Sink, span: Span | None, name: str) -> None:
+    sink.report("SW209", f"{name} takes a literal: SageMaker must know it when the pipeline is created", span)
+
+
+_RANGES = ("minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties")
+_EXPLAINERS: dict[str, Any] = {
+    "additionalProperties": _explain_unknown,
+    "required": _explain_missing,
+    "type": _explain_type,
+    "enum": _explain_enum,
+    "const": _explain_enum,
+    "pattern": _explain_form,
+    "x-literal": _explain_literal,
+    **dict.fromkeys(_RANGES, _explain_range),
+}
+
+__all__ = ["Map", "is_reference", "validate"]

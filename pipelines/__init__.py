@@ -1,0 +1,1 @@
+"""Ready-made pipelines: examples, templates for `sagewright init`, and golden tests."""

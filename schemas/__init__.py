@@ -1,0 +1,76 @@
+"""JSON Schemas: the language (by hand) and AWS's API (generated from botocore).
+
+The language's schemas are clean: an integer is an integer. Where a reference or a template may stand in its place is
+added by `permitting`, for validators and editors alike.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib import resources
+from typing import Any
+
+REFERENCE = r"\$\{"
+TEMPLATE = r"\$\{|\{\{|\{%"
+_SCALARS = {"string", "integer", "number", "boolean", "null"}
+
+
+def read(name: str) -> bytes:
+    """A file of this package: `api/requests.json.gz`."""
+    return resources.files(__name__).joinpath(*name.split("/")).read_bytes()
+
+
+def names(folder: str) -> list[str]:
+    """The files of a folder of this package, sorted."""
+    return sorted(entry.name for entry in resources.files(__name__).joinpath(folder).iterdir() if entry.is_file())
+
+
+@cache
+def load(name: str) -> dict[str, Any]:
+    """A schema of the language with its references inlined: `pipeline`, `project` or `steps/<kind>`."""
+    return inlined(json.loads(read(f"{name}.schema.json")), _common())
+
+
+@cache
+def _common() -> dict[str, Any]:
+    return json.loads(read("common.schema.json"))["$defs"]
+
+
+def inlined(schema: Any, common: dict[str, Any]) -> Any:
+    """`schema` with every `$ref` into the common schema replaced by what it refers to; what stands beside it wins."""
+    if isinstance(schema, list):
+        return [inlined(item, common) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {key: inlined(value, common) for key, value in schema.items() if key != "$ref"}
+    target = schema.get("$ref")
+    if target is None:
+        return made
+    return {**inlined(common[target.rsplit("/", 1)[1]], common), **made}
+
+
+def permitting(schema: Any, pattern: str) -> Any:
+    """`schema` that also takes a text matching `pattern` for any scalar, but for literals (`x-literal`)."""
+    if isinstance(schema, list):
+        return [permitting(item, pattern) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key in ("properties", "patternProperties", "$defs"):
+            made[key] = {name: permitting(child, pattern) for name, child in value.items()}
+        elif key in ("items", "additionalProperties") and isinstance(value, dict):
+            made[key] = permitting(value, pattern)
+        else:
+            made[key] = value
+    types = schema.get("type")
+    wanted = {types} if isinstance(types, str) else set(types or ())
+    if schema.get("x-literal"):
+        return {**made, "not": {"type": "string", "pattern": REFERENCE}} if pattern == REFERENCE else made
+    if not wanted & _SCALARS:
+        return made
+    if wanted == {"string"} and not {"pattern", "enum", "const", "minLength", "maxLength"} & made.keys():
+        return made
+    shown = {key: made[key] for key in ("title", "description", "default", "examples") if key in made}
+    return {**shown, "anyOf": [made, {"type": "string", "pattern": pattern}]}

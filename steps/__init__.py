@@ -1,0 +1,40 @@
+"""The step kinds, one module each. A kind's module is imported when a pipeline uses it."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+
+from sagewright.compiler.kind import StepKind
+
+KINDS = {
+    "processing": "sagewright.steps.processing",
+    "training": "sagewright.steps.training",
+    "model": "sagewright.steps.model",
+    "register": "sagewright.steps.register",
+    "deploy": "sagewright.steps.deploy",
+    "endpoint_config": "sagewright.steps.endpoint_config",
+    "endpoint": "sagewright.steps.endpoint",
+    "condition": "sagewright.steps.condition",
+    "fail": "sagewright.steps.fail",
+    "lambda": "sagewright.steps.lambda_",
+    "callback": "sagewright.steps.callback",
+    "native": "sagewright.steps.native",
+}
+"""Name → module, in the order that the documentation lists them."""
+
+ENTRY_POINTS = "sagewright.kinds"
+"""Packages add kinds by entry points of this group: name = "package.module"."""
+
+
+@cache
+def find(name: str) -> StepKind | None:
+    """The kind of that name, None if there is none."""
+    module = KINDS.get(name) or next((point.value for point in entry_points(group=ENTRY_POINTS, name=name)), None)
+    return import_module(module).KIND if module else None
+
+
+def names() -> list[str]:
+    """All kinds, those of other packages last."""
+    return [*KINDS, *sorted(point.name for point in entry_points(group=ENTRY_POINTS))]

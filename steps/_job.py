@@ -1,0 +1,77 @@
+"""What the kinds that run a container as a job share: commands, arguments, instances, networks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sagewright.compiler.kind import Context, as_text, present
+from sagewright.compiler.source import Map, Origin, key_origin, origin
+
+VOLUME_GB = 30
+
+
+def text_list(body: Map, key: str) -> list[Any] | None:
+    """A list of Strings, None where there is none."""
+    items = body.get(key)
+    return [as_text(items, index) for index in range(len(items))] if items else None
+
+
+def argument_list(body: Map) -> list[Any] | None:
+    """`arguments` as a container gets them: a list as it is, a mapping as flags."""
+    arguments = body.get("arguments")
+    if not isinstance(arguments, dict):
+        return text_list(body, "arguments")
+    return [word for name in arguments for word in _flag(f"--{name}", arguments, name)] or None
+
+
+def _flag(flag: str, container: Any, key: str | int) -> list[Any]:
+    """`--k v`; null is a bare flag, false is left out, a list repeats the flag."""
+    value = container[key]
+    if value is None:
+        return [flag]
+    if value is False:
+        return []
+    if isinstance(value, list):
+        return [word for index in range(len(value)) for word in _flag(flag, value, index)]
+    return [flag, as_text(container, key)]
+
+
+def cluster(body: Map, context: Context) -> dict[str, Any]:
+    """The members that describe the instances of `instance`."""
+    instance = body.get("instance") or Map()
+    if instance.get("type") is None:
+        context.error("SW202", "the instance lacks the key `type`", origin(body, "instance"))
+    return present(
+        InstanceType=instance.get("type"),
+        InstanceCount=instance.get("count", 1),
+        VolumeSizeInGB=instance.get("volume_gb", VOLUME_GB),
+        VolumeKmsKeyId=instance.get("kms_key"),
+    )
+
+
+def spread(entry: Map) -> str | None:
+    """How an input's objects are spread over the instances."""
+    return {None: None, False: "FullyReplicated", True: "ShardedByS3Key"}[entry.get("sharded", False)]
+
+
+def vpc_config(network: Map) -> dict[str, Any] | None:
+    return present(SecurityGroupIds=network.get("security_groups"), Subnets=network.get("subnets")) or None
+
+
+def chosen(body: Map, keys: tuple[str, ...], what: str, context: Context, at: Origin | None) -> str | None:
+    """Which of `keys`, of which exactly one is wanted, `body` has; the first where there are several, None (reported)
+    where there is none. `what` is how messages call `body`, `at` its place."""
+    found = [key for key in keys if body.get(key) is not None]
+    wanted = " or ".join(f"`{key}`" for key in keys)
+    if not found:
+        context.error("SW202", f"{what} lacks the key {wanted}", at)
+    for extra in found[1:]:
+        context.error("SW208", f"`{extra}` does not go together with `{found[0]}`", key_origin(body, extra))
+    return found[0] if found else None
+
+
+def refuse(body: Map, keys: tuple[str, ...], beside: str, context: Context) -> None:
+    """Report each of `keys` that is given beside the key `beside`."""
+    for key in keys:
+        if body.get(key) is not None:
+            context.error("SW208", f"`{key}` does not go together with `{beside}`", key_origin(body, key))

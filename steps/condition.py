@@ -1,0 +1,30 @@
+"""Choose between two branches by an expression over reports, parameters and other steps' results.
+
+The steps of the branch that is not taken, and every step that depends on them wherever it stands, are skipped; the
+execution still succeeds. Source: SageMaker developer guide, "Condition step".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sagewright.compiler.kind import Context, StepKind, Sugar
+from sagewright.compiler.model import Step
+from sagewright.compiler.source import key_origin
+
+
+def arguments(step: Step, context: Context) -> dict[str, Any]:
+    if not step.branches:
+        context.error("SW202", f"the condition `{step.name}` lacks both `then` and `else`", key_origin(step.body, "if"))
+    return {"Conditions": step.body["if"]}
+
+
+KIND = StepKind(
+    name="condition",
+    type="Condition",
+    arguments=arguments,
+    sugar={"outcome": Sugar("Outcome")},
+    attributes=("Outcome",),
+    branches={"then": "IfSteps", "else": "ElseSteps"},
+    conditions=("if",),
+)
