@@ -18,9 +18,9 @@ def snapshot(name: str) -> dict[str, Any]:
     return json.loads(zlib.decompress(schemas.read(f"api/{name}.json.gz"), wbits=31))
 
 
-# AWS's patterns are Java's. Letters beyond ASCII are folded to one stand-in for each of Unicode's major categories
-# before a pattern with `\p{..}` sees them: tables of ranges would take milliseconds to compile.
-_STAND_INS = {"L": "\x01", "M": "\x02", "N": "\x03", "P": "\x04", "S": "\x05", "Z": "\x06"}
+# AWS's patterns are Java's. Letters beyond ASCII are folded to one stand-in for each of Unicode's major categories (a
+# code point that never is a character) before a pattern with `\p{..}` sees them: ranges would take milliseconds.
+_STAND_INS = {"L": "\ufdd0", "M": "\ufdd1", "N": "\ufdd2", "P": "\ufdd3", "S": "\ufdd4", "Z": "\ufdd5"}
 _IN_ASCII = {"L": "A-Za-z", "M": "", "N": "0-9", "P": r"!-#%-*,-/:;?@\[-\]_{}", "S": r"$+<->\^`|~", "Z": " "}
 _DIALECT = (
     (r"\p{Alnum}", "A-Za-z0-9"),

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal
 
 from sagewright.compiler.assets import AssetError
-from sagewright.compiler.aws import DENIED, MISSING, NOT_FOUND, AwsError, Clients
-from sagewright.compiler.compilation import Compilation, Upload
-from sagewright.compiler.lock import Lock, Locked, LockLost
-from sagewright.compiler.plan import DIGEST, OURS, PARALLELISM, PENDING, PROTECTED, Deployed, Plan, make_plan
+from sagewright.compiler.aws import AwsError, Clients
+from sagewright.compiler.compilation import Compilation, LambdaFunction, Upload
+from sagewright.compiler.functions import publish
+from sagewright.compiler.lock import Lock
+from sagewright.compiler.observe import describe, observe
+from sagewright.compiler.plan import DIGEST, OURS, PARALLELISM, PENDING, PROTECTED, Deployed, Plan, Refused
 
 INLINE_LENGTH = 102_400
 """Longer definitions go to S3, as the SDK does it."""
@@ -22,15 +24,6 @@ MAXIMUM_LENGTH = 1_048_576
 
 Report = Callable[[str], None]
 Confirm = Callable[[Plan], bool]
-
-
-class Refused(Exception):
-    """What upsert will not do, and why; nothing was changed. `hint` is what to do about it."""
-
-    def __init__(self, message: str, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +68,7 @@ def upsert(
                 f"pipeline `{compilation.name}` was changed while this was waiting",
                 "look again: run upsert again",
             )
-        return _Execution(again, clients, lock, report).run()
+        return _Execution(again, clients, lock, report, force).run()
 
 
 # -- before anything is changed ---------------------------------------------------------------------------------------
@@ -109,89 +102,6 @@ def _guard(compilation: Compilation, clients: Clients) -> None:
         )
 
 
-def observe(compilation: Compilation, clients: Clients) -> Plan:
-    """What is there now, and what has to be done: calls that only read. Raises Refused and AwsError."""
-    deployed = describe(compilation.name, clients)
-    if deployed is None and compilation.role is None:
-        raise Refused(f"`{compilation.name}` needs a role to be created", "set `role:`, or pass --role")
-    if compilation.bucket is not None:
-        _see_bucket(compilation, clients)
-    plan = make_plan(compilation, deployed)
-    # Without the right to look, what belongs to a definition that is deployed is taken to be there.
-    denied_is_missing = deployed is None or deployed.digest != plan.digest
-    missing = [
-        u for u in compilation.uploads if not _is_there(u, compilation, clients, not denied_is_missing)
-    ]
-    return make_plan(compilation, deployed, missing) if missing else plan
-
-
-def describe(name: str, clients: Clients) -> Deployed | None:
-    """A pipeline as it is deployed; None where there is none of that name. Raises AwsError."""
-    try:
-        found = clients.call("sagemaker", "describe_pipeline", PipelineName=name)
-    except AwsError as error:
-        if error.code in MISSING:
-            return None
-        raise
-    return Deployed(
-        found["PipelineArn"],
-        found.get("PipelineDefinition", ""),
-        found.get("RoleArn"),
-        found.get("PipelineDisplayName"),
-        found.get("PipelineDescription"),
-        found.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps"),
-        _tags(found["PipelineArn"], clients),
-    )
-
-
-def _tags(arn: str, clients: Clients) -> dict[str, str]:
-    tags: dict[str, str] = {}
-    token: str | None = None
-    while True:
-        page = clients.call("sagemaker", "list_tags", ResourceArn=arn, NextToken=token)
-        tags.update({tag["Key"]: tag["Value"] for tag in page["Tags"]})
-        token = page.get("NextToken")
-        if not token:
-            return tags
-
-
-def _see_bucket(compilation: Compilation, clients: Clients) -> None:
-    """Raise AwsError or Refused where there is no such bucket, or it is where SageMaker cannot read from."""
-    try:
-        answer = clients.call(
-            "s3", "head_bucket", Bucket=compilation.bucket, ExpectedBucketOwner=compilation.bucket_owner
-        )
-    except AwsError as error:
-        if error.code in DENIED:
-            return  # it takes a right of its own that uploading does not need
-        raise
-    region = answer.get("BucketRegion")
-    if region and compilation.region and region != compilation.region:
-        raise Refused(
-            f"the bucket `{compilation.bucket}` is in {region}, the pipeline in {compilation.region}",
-            "SageMaker reads code from its own region: name a bucket there",
-        )
-
-
-def _is_there(upload: Upload, compilation: Compilation, clients: Clients, if_denied: bool) -> bool:
-    """Is the asset in its bucket, whole? An archive's size depends on who compressed it, a file's does not."""
-    try:
-        found = clients.call(
-            "s3",
-            "head_object",
-            Bucket=upload.bucket,
-            Key=upload.key,
-            ExpectedBucketOwner=compilation.bucket_owner,
-        )
-    except AwsError as error:
-        if error.code in NOT_FOUND:
-            return False
-        if error.code in DENIED:
-            return if_denied
-        raise
-    return upload.asset.archive or found["ContentLength"] == upload.asset.size
-
-
 @contextmanager
 def _locked(compilation: Compilation, clients: Clients, report: Report) -> Iterator[Lock | None]:
     """Hold the pipeline's lock; None, and said, where there can be none. Raises Refused and AwsError."""
@@ -203,16 +113,11 @@ def _locked(compilation: Compilation, clients: Clients, report: Report) -> Itera
     lock = Lock(clients, compilation.bucket, key, _encryption(compilation), compilation.bucket_owner)
     try:
         taken = lock.take()
-    except Locked as held:
-        raise Refused(
-            f"pipeline `{compilation.name}` is locked: {held}", f"wait; if that is not so, delete {held.uri}"
-        ) from None
-    if not taken:
-        report(f"no right to write {lock.uri}, so there is no lock: let nobody else upsert this pipeline now")
-    try:
+        if not taken:
+            report(
+                f"no right to write {lock.uri}, so there is no lock: let nobody else upsert this pipeline now"
+            )
         yield lock if taken else None
-    except LockLost as lost:
-        raise Refused(str(lost), "nothing was lost: run upsert again") from None
     finally:
         lock.release()
 
@@ -238,10 +143,13 @@ class _Execution:
     clients: Clients
     lock: Lock | None
     report: Report
+    force: bool
 
     def run(self) -> Result:
         for upload in self.plan.uploads:
             self._upload(upload)
+        for function in self.plan.functions:
+            self._publish(function)
         location = self._definition()
         deployed = self.plan.deployed
         if deployed is None:
@@ -263,6 +171,11 @@ class _Execution:
                 self._put(body, upload.bucket, upload.key)
         except AssetError as error:
             raise Refused(error.message, error.help) from None
+
+    def _publish(self, function: LambdaFunction) -> None:
+        self._hold()
+        self.report(f"publishing {function.name}")
+        publish(function, self.plan.compilation.name, self.clients, force=self.force)
 
     def _put(self, body: BinaryIO, bucket: str, key: str) -> None:
         compilation = self.plan.compilation

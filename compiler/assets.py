@@ -134,7 +134,7 @@ def _archive(path: Path, entries: tuple[Entry, ...]) -> Asset:
 
 def _file(path: Path, root: Path) -> Entry:
     shown = _shown(path, root)
-    real, _ = _resolve(path, root)
+    real, _ = _resolve(path, root, shown)
     status = _status(real, shown)
     if stat.S_ISDIR(status.st_mode):
         raise AssetError("SW801", f"`{shown}` is a directory, not a file")
@@ -151,14 +151,14 @@ def _entry(name: str, path: str, status: os.stat_result, shown: str) -> Entry:
     return Entry(name, path, bool(status.st_mode & stat.S_IXUSR), status.st_size, version)
 
 
-def _resolve(path: Path | str, root: Path) -> tuple[str, str]:
+def _resolve(path: Path | str, root: Path, shown: str) -> tuple[str, str]:
     """Where `path` and `root` are once links are followed. Raises `AssetError` (SW802) outside the root."""
     try:
         real, base = os.path.realpath(path), os.path.realpath(root)
     except (OSError, ValueError):  # a null byte, a lone surrogate
-        raise AssetError("SW801", f"`{_shown(path, root)}` cannot be a path") from None
+        raise AssetError("SW801", f"`{shown}` cannot be a path") from None
     if not Path(real).is_relative_to(base):
-        raise AssetError("SW802", f"`{_shown(path, root)}` is outside the project", f"which is `{base}`")
+        raise AssetError("SW802", f"`{shown}` is outside the project", f"which is `{base}`")
     return real, base
 
 
@@ -177,9 +177,9 @@ def _unreadable(error: OSError, shown: str) -> AssetError:
     return AssetError("SW801", f"`{shown}` cannot be read: {(error.strerror or str(error)).lower()}")
 
 
-def _shown(path: Path | str, root: Path) -> str:
+def _shown(path: Path, root: Path) -> str:
     """A path for messages: from the project's root where it is below it."""
-    return (Path(path).relative_to(root) if Path(path).is_relative_to(root) else Path(path)).as_posix()
+    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
 
 
 def _is_utf8(name: str) -> bool:
@@ -196,7 +196,7 @@ class _Rules:
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """A directory to visit: its name in the archive, where it is, the directories around it, the rules that hold."""
+    """A directory to visit: its name in the archive, its real path, those of the directories around it, the rules."""
 
     name: str
     path: str
@@ -210,7 +210,7 @@ class _Walk:
     def __init__(self, path: Path, root: Path) -> None:
         self.root = root
         self.shown = _shown(path, root)
-        self.real, self.base = _resolve(path, root)
+        self.real, self.base = _resolve(path, root, self.shown)
         below = Path(self.real).relative_to(self.base).as_posix()
         self.location = "" if below == "." else f"{below}/"
         self.found: dict[str, Entry] = {}
@@ -229,8 +229,7 @@ class _Walk:
 
     def _visit(self, folder: _Folder) -> Iterator[_Folder]:
         """Adds the folder's files, and yields the folders in it."""
-        real = os.path.realpath(folder.path)
-        if real in folder.around:
+        if folder.path in folder.around:
             raise AssetError("SW803", f"`{self._shown(folder.name)}` is a link to a directory around it")
         try:
             with os.scandir(folder.path) as scan:
@@ -246,7 +245,8 @@ class _Walk:
             if status is None:
                 self.ignored = True
             elif stat.S_ISDIR(status.st_mode):
-                yield _Folder(f"{name}/", item.path, (*folder.around, real), rules)
+                path = os.path.realpath(item.path) if item.is_symlink() else item.path
+                yield _Folder(f"{name}/", path, (*folder.around, folder.path), rules)
             else:
                 self._add(_entry(name, item.path, status, self._shown(name)))
 
@@ -262,20 +262,16 @@ class _Walk:
         if rules and self._is_ignored(name, not failed and stat.S_ISDIR(status.st_mode), rules):
             return None
         if item.is_symlink():
-            _resolve(item.path, self.root)
+            _resolve(item.path, self.root, self._shown(name))
         if failed:
             raise _unreadable(status, self._shown(name))
         return status
 
     def _add(self, entry: Entry) -> None:
         if entry.name in self.found:
-            raise AssetError(
-                "SW803", f"`{self._shown(entry.name)}` stands twice, in two Unicode spellings (NFC, NFD)"
-            )
+            raise AssetError("SW803", f"`{self._shown(entry.name)}` stands twice, in two Unicode spellings")
         if len(self.found) == MAX_FILES:
-            raise AssetError(
-                "SW803", f"`{self.shown}` has more than {MAX_FILES} files", f"see `{IGNORE_FILE}`"
-            )
+            raise AssetError("SW803", f"`{self.shown}` has over {MAX_FILES} files", f"see `{IGNORE_FILE}`")
         self.found[entry.name] = entry
 
     def _shown(self, name: str) -> str:
@@ -295,9 +291,8 @@ class _Walk:
     def _read_rules(self, folder: str, base: str) -> _Rules:
         from pathspec import GitIgnoreSpec  # 50 ms, and most projects have no such file
 
-        path = Path(folder, IGNORE_FILE)
-        shown = _shown(path, self.root)
-        real, _ = _resolve(path, self.root)
+        shown = base + IGNORE_FILE
+        real, _ = _resolve(Path(folder, IGNORE_FILE), self.root, shown)
         try:
             return _Rules(base, GitIgnoreSpec.from_lines(Path(real).read_text("utf-8").splitlines()))
         except OSError as error:
@@ -372,9 +367,10 @@ def _changed(shown: str) -> AssetError:
 def _reopen(asset: Asset) -> BinaryIO:
     try:
         file = asset.path.open("rb")
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise _unreadable(error, asset.name) from None
-    if hashlib.file_digest(file, "sha256").hexdigest() != asset.digest:
+    if digest != asset.digest:
         file.close()
         raise _changed(asset.name)
     file.seek(0)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import gc
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,6 +68,10 @@ class Compiler:
 
     def compile(self, path: Path) -> Result:
         """One file through every stage. The user's mistakes are in the result; an exception is a bug."""
+        with _without_collector():
+            return self._compile(path)
+
+    def _compile(self, path: Path) -> Result:
         shown = projects.display(path)
         project, settings, found = self.settings(path)
         sink = Sink()
@@ -102,6 +108,18 @@ class Compiler:
             return Result(shown, sink.diagnostics, sink.texts, program=program)
         compilation = _compilation(program.pipeline, settings, lowered, text, definition, shown)
         return Result(shown, sink.diagnostics, sink.texts, compilation, definition, program)
+
+
+@contextmanager
+def _without_collector() -> Generator[None]:
+    """A compile makes many objects and drops few: collecting cycles meanwhile makes it quadratic in its steps."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _compilation(

@@ -23,7 +23,7 @@ from sagewright.compiler.expression import (
 from sagewright.compiler.graph import Program
 from sagewright.compiler.merge import patch
 from sagewright.compiler.model import Cache, Dependency, Emitted, Parameter, Pipeline, RetryPolicy
-from sagewright.compiler.source import Map, Origin
+from sagewright.compiler.source import Map, Origin, key_origin
 from sagewright.compiler.types import Type, is_assignable
 
 VERSION = "2020-12-01"
@@ -117,6 +117,10 @@ def _arguments(step: Emitted, sink: Sink) -> Any:
     if "Conditions" in step.arguments and step.branches:
         return _condition(step, values, sink)
     made = values.bind(step.arguments, step.request, step.omits)
+    for member, (code, why) in step.source.kind.refused.items():
+        if member in step.arguments:
+            place = key_origin(step.arguments, member) or step.source.name_origin
+            sink.report(code, f"`{member}`: {why}", place.span())
     for member, nested in step.branches.items():
         made[member] = [_step(one, sink) for one in nested]
     return made

@@ -25,7 +25,7 @@ _BRACKET_RE = re.compile(r"""\[([^\]'"]*)""")
 
 _OPENING_RE = re.compile(r"\$?\$\{")
 PLACEHOLDER_RE = re.compile(rf"\$\{{\s*({PATH})\s*\}}")
-_SHELL_RE = re.compile(r"\$\{[A-Z_][A-Z0-9_]*(?:[-:=?+#%/^,@][^}]*)?\}")
+_SHELL_RE = re.compile(r"\$\{[A-Z_][A-Z0-9_]*(?:[:=?+#%/^,@][^}]*)?\}")
 """`${NAME}`, `${NAME:-default}` and the like."""
 
 

@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple, Required, TypedDict
 
 from sagewright import schemas
 from sagewright.compiler.suggest import listing, nearest
@@ -68,9 +68,9 @@ class ImageError(Exception):
 
 
 class _Image(TypedDict, total=False):
-    accounts: int
-    repository: str
-    tag: str
+    accounts: Required[int]
+    repository: Required[str]
+    tag: Required[str]
     processors: list[str]
     python: list[str]
     base: list[str]
@@ -181,10 +181,8 @@ def framework_of_uri(uri: str) -> tuple[str, str | None] | None:
     framework = next(found, None) if ".dkr.ecr." in registry else None
     if framework is None:
         return None
-    pattern = (
-        r".*-transformers([\d.]+)" if framework == "huggingface" else r"(\d+(?:\.\d+)*(?:-\d+(?![\w.]))?)"
-    )
-    match = re.match(pattern, tag)
+    before = ".*-transformers" if framework == "huggingface" else ""
+    match = re.match(rf"{before}(\d+(?:\.\d+)*(?:-\d+(?![\w.]))?)", tag)
     return framework, match[1] if match else None
 
 
@@ -259,33 +257,27 @@ def _framework(framework: str, machine: _Machine | None) -> str:
     """Images for Inferentia and Trainium are frameworks of their own; inf1 has Neuron's first generation."""
     if machine is None or machine.processor != "neuron" or framework not in ("huggingface", "pytorch"):
         return framework
-    return (
-        f"{framework}-neuron"
-        if framework == "pytorch" or machine.family == "inf1"
-        else f"{framework}-neuronx"
-    )
+    generation = "neuron" if framework == "pytorch" or machine.family == "inf1" else "neuronx"
+    return f"{framework}-{generation}"
 
 
 @cache
 def _load(framework: str) -> dict[str, Any]:
-    if re.fullmatch(r"[a-z\d-]+", framework):
+    if re.fullmatch(r"[a-z\d-]{1,64}", framework):
         try:
             return json.loads(schemas.read(f"images/{framework}.json"))
         except FileNotFoundError:
             pass
-    raise _unknown(
-        f"unknown framework `{framework}`", _OTHER_NAMES.get(framework.lower(), framework), frameworks()
-    )
+    meant = _OTHER_NAMES.get(framework.lower(), framework)
+    raise _unknown(f"unknown framework `{framework}`", meant, frameworks())
 
 
 def _scope(wanted: _Wanted, machine: _Machine | None, scopes: dict[str, Any]) -> str:
-    graviton = "inference_graviton" in scopes
     order = SCOPES[wanted.scope]
     if machine is not None and machine.processor == "arm64":
         message = f"no image of `{wanted.framework}` is known to run on {machine}"
-        raise ImageError(
-            message, help=f"give its URI{', or say `accelerator: graviton`' if graviton else ''}"
-        )
+        also = ", or say `accelerator: graviton`" if "inference_graviton" in scopes else ""
+        raise ImageError(message, help=f"give the image's URI{also}")
     if machine is not None and machine.processor == "graviton":
         order = (f"{wanted.scope}_graviton",)
     for scope in order:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -22,9 +22,15 @@ JOB_RETRIES = (*STEP_RETRIES, "SageMaker.JOB_INTERNAL_ERROR", "SageMaker.CAPACIT
 class Context(Protocol):
     """What a kind may ask for while it lowers a step. Mistakes are reported and lowering goes on."""
 
-    pipeline: str
-    """The pipeline's name as deployed."""
-    region: str
+    @property
+    def pipeline(self) -> str:
+        """The pipeline's name as deployed."""
+        ...
+
+    @property
+    def region(self) -> str:
+        """The target's region; SW806 where there is none."""
+        ...
 
     def error(
         self, code: str, message: str, at: Origin | None = None, *, help: str | None = None, notes: tuple[str, ...] = ()
@@ -32,9 +38,11 @@ class Context(Protocol):
 
     def role(self) -> Any:
         """The step's role, else the pipeline's; SW805 where there is none."""
+        ...
 
     def bucket(self) -> str:
         """The bucket for code and outputs; SW804 where there is none."""
+        ...
 
     def image(self, value: Any, at: Origin | None, *, scope: str, instances: list[Any], algorithm_ok: bool = False) -> Any:
         """An image's URI: short and long forms resolved, URIs and references as they are.
@@ -42,39 +50,51 @@ class Context(Protocol):
         `scope` is training, inference or processing; `instances` the instance types, literal or references, that
         decide the processor.
         """
+        ...
 
     def file(self, path: str, at: Origin | None) -> Asset | None:
         """One file as an asset; None (reported) where it is missing or outside the project."""
+        ...
 
     def archive(self, path: str, at: Origin | None) -> Asset | None:
         """A directory as a tar.gz asset; None (reported) where it cannot be packed."""
+        ...
 
     def script(self, path: str, at: Origin | None) -> Asset | None:
         """One file as a tar.gz asset; None (reported) where it cannot be packed."""
+        ...
 
     def data(self, name: str, content: bytes) -> Asset:
         """A file that the compiler brings, as an asset called `name`."""
+        ...
 
     def bundle(self, name: str, files: Mapping[str, bytes]) -> Asset:
         """Files that the compiler brings, by their path, as a tar.gz asset called `name`."""
+        ...
 
     def uri(self, asset: Asset) -> str:
         """Where the asset will be uploaded: `s3://<bucket>/<prefix>/code/<sha256>/<name>`; remembers it for upsert."""
+        ...
 
     def output(self, step: str, name: str) -> Join | str:
         """The default destination of an output: `s3://<bucket>/<prefix>/<pipeline>/<execution id>/<step>/<output>`."""
+        ...
 
     def job_output(self, step: str) -> str:
         """The default destination of a training job: `s3://<bucket>/<prefix>/<pipeline>/<step>`."""
+        ...
 
     def path_of(self, path: str, at: Origin | None) -> Path | None:
         """A path of the step's file, resolved inside the project; None (reported) outside."""
+        ...
 
     def function_code(self, path: str, at: Origin | None) -> Asset | None:
         """A file or a directory as a zip for Lambda; None (reported) where it cannot be packed."""
+        ...
 
     def function(self, function: Function, at: Origin | None) -> str | None:
         """Remembers a Lambda function for upsert; the ARN of its alias, None (SW811) where the account is unknown."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,23 +172,21 @@ class StepKind:
 
 def emitted(step: Step, name: str, kind: StepKind, arguments: Any, **changes: Any) -> Emitted:
     """An `Emitted` with everything that `step` says about itself; `changes` overrides."""
-    return Emitted(
-        **{
-            "name": name,
-            "type": kind.type,
-            "arguments": arguments,
-            "source": step,
-            "request": kind.request,
-            "omits": kind.omits,
-            "depends_on": step.depends_on,
-            "retry": step.retry,
-            "cache": step.cache,
-            "display_name": step.display_name,
-            "description": step.description,
-            "api": step.api,
-            **changes,
-        }
+    made = Emitted(
+        name=name,
+        type=kind.type,
+        arguments=arguments,
+        source=step,
+        request=kind.request,
+        omits=kind.omits,
+        depends_on=step.depends_on,
+        retry=step.retry,
+        cache=step.cache,
+        display_name=step.display_name,
+        description=step.description,
+        api=step.api,
     )
+    return replace(made, **changes) if changes else made
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,14 @@ import getpass
 import json
 import os
 import socket
-from dataclasses import dataclass
+import uuid
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from sagewright.compiler.aws import CONDITION_FAILED, DENIED, NOT_FOUND, AwsError, Clients, translated
+from sagewright.compiler.plan import Refused
 
 LIFETIME = timedelta(minutes=15)
 """How long a lock holds unless it is renewed: an owner that was killed keeps others out no longer."""
@@ -19,26 +21,12 @@ LIFETIME = timedelta(minutes=15)
 UNSUPPORTED = frozenset({"NotImplemented", "501", "MethodNotAllowed", "405"})
 
 
-class Locked(Exception):
-    """Somebody else holds the lock. `owner` and `until` are theirs."""
-
-    def __init__(self, owner: str, until: str, uri: str) -> None:
-        super().__init__(f"{owner} is upserting it, until {until} at the latest")
-        self.owner = owner
-        self.until = until
-        self.uri = uri
-
-
-class LockLost(Exception):
-    """The lock expired, and somebody else took it."""
-
-
 @dataclass(slots=True)
 class Lock:
     """An S3 object that only one upsert can create (`If-None-Match: *`), or take over when it is expired (`If-Match`).
 
-    `extra` are parameters of every call: encryption is left out where S3 takes none. Used as
-    `lock.take()`, then `lock.hold()` before each change that must not be made without it, then `lock.release()`.
+    Used as `lock.take()`, then `lock.hold()` before each change that must not be made without it, then
+    `lock.release()`. `encryption` are parameters of each write.
     """
 
     clients: Clients
@@ -46,7 +34,10 @@ class Lock:
     key: str
     encryption: dict[str, Any]
     bucket_owner: str | None = None
+    _id: str = field(default_factory=lambda: uuid.uuid4().hex)
     _etag: str | None = None
+    _writing: bool = False
+    """Whether a write was begun, and nobody knows how it ended."""
     _expires: datetime | None = None
 
     @property
@@ -54,7 +45,7 @@ class Lock:
         return f"s3://{self.bucket}/{self.key}"
 
     def take(self) -> bool:
-        """Take the lock; False where the credentials have no right to. Raises Locked, AwsError."""
+        """Take the lock; False where the credentials have no right to. Raises Refused, AwsError."""
         for _ in range(3):  # it may be released between our looking and our taking
             try:
                 self._put(IfNoneMatch="*")
@@ -66,10 +57,10 @@ class Lock:
                     raise
             if self._take_over():
                 return True
-        raise Locked("somebody", "soon", self.uri)
+        raise self._held({})
 
     def hold(self) -> None:
-        """Renew the lock when half of its time is over. Raises LockLost, AwsError."""
+        """Renew the lock when half of its time is over. Raises Refused, AwsError."""
         if self._etag is None or self._expires is None or self._expires - _now() > LIFETIME / 2:
             return
         try:
@@ -78,54 +69,82 @@ class Lock:
             if error.code not in CONDITION_FAILED | NOT_FOUND:
                 raise
             self._etag = None
-            raise LockLost(f"the lock {self.uri} expired, and was taken by somebody else") from None
+            raise Refused(
+                f"the lock {self.uri} expired, and somebody else took it", "nothing is lost: run upsert again"
+            ) from None
 
     def release(self) -> None:
         """Give the lock back, if it is still ours. A failure is ignored: the lock expires."""
-        if self._etag is None:
-            return
-        etag, self._etag = self._etag, None
         try:
-            self._call("delete_object", IfMatch=etag)
+            etag = self._find() if self._writing else self._etag
+            if etag is not None:
+                self._call("delete_object", IfMatch=etag)
         except AwsError:
-            return
+            pass
+        self._etag, self._writing = None, False
+
+    def _find(self) -> str | None:
+        """The ETag of the lock, where it is ours: an interruption may have come between its writing and its answer."""
+        record, etag = self._read()
+        return etag if record.get("id") == self._id else None
 
     def _take_over(self) -> bool:
-        """Take a lock whose owner is gone; False where it was released meanwhile. Raises Locked."""
+        """Take a lock whose owner is gone; False where it was released meanwhile. Raises Refused."""
         try:
-            answer = self._call("get_object")
+            held, etag = self._read()
         except AwsError as error:
             if error.code in NOT_FOUND:
                 return False
             if error.code in DENIED:
-                raise Locked("somebody", "an unknown time", self.uri) from None
+                raise self._held({}) from None
             raise
-        with translated("s3", "get_object", {"Bucket": self.bucket, "Key": self.key}):
-            held = _read(answer["Body"].read())
-        if not _is_over(held):
-            raise Locked(
-                str(held.get("owner", "somebody")), str(held.get("expires", "an unknown time")), self.uri
-            )
+        # Our own, where the answer to our first attempt was lost, and boto3 made another.
+        if held.get("id") != self._id and not _is_over(held):
+            raise self._held(held)
         try:
-            self._put(IfMatch=answer["ETag"])
+            self._put(IfMatch=etag)
         except AwsError as error:
             if error.code in CONDITION_FAILED | NOT_FOUND:
                 return False
             raise
         return True
 
+    def _held(self, record: dict[str, Any]) -> Refused:
+        until = f", until {record['expires']} at the latest" if "expires" in record else ""
+        return Refused(
+            f"{record.get('owner', 'somebody')} is upserting this pipeline{until}",
+            f"wait for that; where it cannot be, delete {self.uri}",
+        )
+
     def _put(self, **condition: str) -> None:
         expires = _now() + LIFETIME
         record = {
+            "id": self._id,
             "owner": f"{_user()}@{socket.gethostname()}",
             "process": _process(os.getpid()),
             "expires": expires.isoformat(timespec="seconds"),
         }
         body = json.dumps(record).encode()
-        answer = self._call(
-            "put_object", Body=body, ContentType="application/json", **self.encryption, **condition
-        )
-        self._etag, self._expires = answer["ETag"], expires
+        self._writing = True
+        try:
+            answer = self._call(
+                "put_object", Body=body, ContentType="application/json", **self.encryption, **condition
+            )
+        except AwsError as error:
+            self._writing = error.code not in CONDITION_FAILED | NOT_FOUND | DENIED | UNSUPPORTED
+            raise
+        self._etag, self._expires, self._writing = answer["ETag"], expires, False
+
+    def _read(self) -> tuple[dict[str, Any], str]:
+        """The lock's record, empty where it is unreadable and so nobody's, and its ETag. Raises AwsError."""
+        answer = self._call("get_object")
+        with translated("s3", "get_object", {"Bucket": self.bucket, "Key": self.key}):
+            body = answer["Body"].read()
+        try:
+            record = json.loads(body)
+        except ValueError:
+            record = {}
+        return record if isinstance(record, dict) else {}, answer["ETag"]
 
     def _call(self, operation: str, **parameters: Any) -> dict[str, Any]:
         return self.clients.call(
@@ -136,15 +155,6 @@ class Lock:
             ExpectedBucketOwner=self.bucket_owner,
             **parameters,
         )
-
-
-def _read(body: bytes) -> dict[str, Any]:
-    """A lock's record; one that cannot be read is nobody's, and over."""
-    try:
-        record = json.loads(body)
-    except ValueError:
-        return {}
-    return record if isinstance(record, dict) else {}
 
 
 def _is_over(record: dict[str, Any]) -> bool:

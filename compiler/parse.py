@@ -18,7 +18,7 @@ from sagewright.compiler.merge import merge
 from sagewright.compiler.model import Cache, Dependency, Parameter, Pipeline, RetryPolicy, Step
 from sagewright.compiler.policies import parse_cache, parse_retry
 from sagewright.compiler.project import Settings
-from sagewright.compiler.source import Document, Map, Origin, Seq, key_origin, origin
+from sagewright.compiler.source import Document, Map, Origin, Seq, key_origin, key_origins, origin
 from sagewright.compiler.suggest import listing, nearest
 from sagewright.compiler.template import Failed, Namespace, render
 from sagewright.compiler.types import Type, type_of
@@ -162,7 +162,8 @@ def _parameter(name: str, value: Any, declared: Map, place: Origin | None, sink:
         return Parameter(name, Type.ANY, origin=place)
     wanted = known.get(kind, Type.ANY) if isinstance(kind, str) else type_of(default)
     _check_default(name, default, wanted, value, sink)
-    enum = value.get("enum") if isinstance(value.get("enum"), Seq) else ()
+    written = value.get("enum")
+    enum = written if isinstance(written, Seq) else Seq()
     _check_enum(name, default, enum, wanted, value, sink)
     description = value.get("description")
     return Parameter(name, wanted, default, tuple(enum), description if isinstance(description, str) else None, place)
@@ -209,9 +210,9 @@ def _steps(reader: _Reader, bodies: Map, parent: str | None, branch: str | None)
         message = f"{len(bodies):,} steps: a definition that SageMaker takes holds no more than {MAX_STEPS:,}"
         reader.sink.report("SW701", message, _span(key_origin(bodies, first)))
         return
+    places = key_origins(bodies)
     for name, body in bodies.items():
-        place = key_origin(bodies, name)
-        assert place is not None
+        place = places[name]
         if not NAME.fullmatch(name):
             message = f"`{name[:80]}` is no step's name: at most 64 letters, digits, `-` and `_`"
             reader.sink.report("SW310", message, place.span())

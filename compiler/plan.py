@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from sagewright.compiler.compilation import Compilation, Upload
+from sagewright.compiler.compilation import Compilation, LambdaFunction, Upload
 from sagewright.compiler.definition import DefinitionError, differences, digest
 
 DIGEST = "sagewright:digest"
@@ -26,6 +26,15 @@ UNLIMITED = 50
 """UpdatePipeline cannot unset the parallelism; SageMaker runs no more steps than this at once."""
 
 TAG_VALUE_LENGTH = 256
+
+
+class Refused(Exception):
+    """What will not be done, and why; nothing is lost by it. `hint` is what to do about it."""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,21 +97,23 @@ class Plan:
     """Of the definition that is wanted."""
     changes: tuple[Change, ...]
     """To what UpdatePipeline sets."""
-    uploads: tuple[Upload, ...]
-    """Assets that are not in the bucket yet."""
     set_tags: Mapping[str, str]
     """Tags to set, our own record included: the last of it is `sagewright:digest`."""
     remove_tags: tuple[str, ...]
     parallelism: int | None
     """What the pipeline shall have: the file's, else what somebody else set."""
-    conflict: str | None = None
+    conflict: str | None
     """Why this must not be done without `--force`: it would overwrite what somebody else made."""
+    uploads: tuple[Upload, ...] = ()
+    """Assets that are not in the bucket yet."""
+    functions: tuple[LambdaFunction, ...] = ()
+    """Lambda functions that are not published yet."""
 
     @property
     def action(self) -> Literal["create", "update", "unchanged"]:
         if self.deployed is None:
             return "create"
-        touched = self.changes or self.uploads or self.set_tags or self.remove_tags
+        touched = self.changes or self.uploads or self.functions or self.set_tags or self.remove_tags
         return "update" if touched else "unchanged"
 
     def lines(self) -> Iterator[str]:
@@ -110,12 +121,15 @@ class Plan:
         pipeline = f"pipeline {self.compilation.name} (target {self.compilation.target})"
         yield f"{pipeline} is unchanged" if self.action == "unchanged" else f"{self.action} {pipeline}"
         for upload in self.uploads:
-            yield f"  upload {upload.asset.name} ({upload.asset.size:,} bytes) to {upload.uri}"
+            yield f"  upload {upload.asset.name} to {upload.uri}"
+        for function in self.functions:
+            yield f"  publish Lambda function {function.name} as {function.alias}"
         for change in self.changes:
             yield f"  {change}"
             yield from (f"    {line}" for line in change.detail)
         yield from (f"  tag {change}" for change in self.tag_changes())
-        if self.action == "update" and not (self.changes or self.uploads) and not [*self.tag_changes()]:
+        said = self.changes or self.uploads or self.functions or [*self.tag_changes()]
+        if self.action == "update" and not said:
             yield "  sagewright's own tags: brought up to date"
 
     def tag_changes(self) -> Iterator[Change]:
@@ -129,8 +143,8 @@ class Plan:
                 yield Change(key, now.get(key), None)
 
 
-def make_plan(compilation: Compilation, deployed: Deployed | None, missing: Iterable[Upload] = ()) -> Plan:
-    """Compare what is wanted with what is deployed (None: nothing); `missing` are the assets to upload."""
+def make_plan(compilation: Compilation, deployed: Deployed | None) -> Plan:
+    """Compare what is wanted with what is deployed (None: nothing). What is missing beside it is for others to add."""
     wanted = digest(compilation.definition)
     parallelism = _parallelism(compilation, deployed)
     tags = _wanted_tags(compilation, wanted)
@@ -141,7 +155,6 @@ def make_plan(compilation: Compilation, deployed: Deployed | None, missing: Iter
         deployed,
         wanted,
         tuple(_changes(compilation, deployed, wanted, parallelism)),
-        tuple(missing),
         {key: value for key, value in tags.items() if now.get(key) != value},
         tuple(dict.fromkeys(key for key in ours if key in now and key not in tags)),
         parallelism,

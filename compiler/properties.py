@@ -129,7 +129,7 @@ def _below(responses: dict[str, dict[str, Any]], shape: str, segment: str | int)
     if raw["type"] == "map":
         return raw["value"], _spelt(segment, quoted=True)
     if segment not in raw["members"]:
-        raise _unknown(segment, raw["members"])
+        raise _unknown(responses, segment, raw["members"])
     return raw["members"][segment], _spelt(segment, quoted=False)
 
 
@@ -146,8 +146,10 @@ def _check_item(shape: str, element: dict[str, Any], segment: str | int) -> None
         raise _Missing(f"has no item `[{segment}]`", most)
 
 
-def _unknown(name: str, known: dict[str, str]) -> _Missing:
-    near = nearest(name, known)
+def _unknown(responses: dict[str, dict[str, Any]], name: str, known: dict[str, str]) -> _Missing:
+    below = (member for member, shape in known.items() if name in responses.get(shape, {}).get("members", ()))
+    holder = next(below, None)
+    near = f"{holder}.{name}" if holder else nearest(name, known)
     few = f"it has {listing(known)}" if len(known) <= 8 else None
     return _Missing(f"has no property `{name}`", f"did you mean `{near}`?" if near else few)
 

@@ -33,7 +33,9 @@ def _visible(character: str) -> str:
         return character
     named = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}.get(character)
     number = ord(character)
-    return named or (f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}" if number < 65536 else f"\\U{number:08x}")
+    return named or (
+        f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}" if number < 65536 else f"\\U{number:08x}"
+    )
 
 
 def width(text: str) -> int:
@@ -126,7 +128,11 @@ def _mark(number: int, text: str, start: int, stop: int) -> _Marked:
     if begin + MAX_WIDTH >= len(text):
         begin = max(0, min(begin, len(text) - MAX_WIDTH))
     end = begin + MAX_WIDTH
-    before, inside, after = text[begin:start], text[start : min(stop, end)], text[max(start, min(stop, end)) : end]
+    before, inside, after = (
+        text[begin:start],
+        text[start : min(stop, end)],
+        text[max(start, min(stop, end)) : end],
+    )
     shown = [_ELLIPSIS if begin else "", _shown(before), _shown(inside), _shown(after)]
     if len(text) > end:
         shown.append(_ELLIPSIS)

@@ -10,16 +10,18 @@ import io
 import math
 import re
 import stat
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import yaml
-from yaml.constructor import ConstructorError
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from sagewright.compiler.diagnostics import Related, Sink, Span
+from sagewright.compiler.offsets import Place, content_start, places
 
 try:
     from yaml.cyaml import CParser as _Parser
@@ -37,7 +39,7 @@ except ImportError:  # a PyYAML built without libyaml
             Composer.__init__(self)
 
 
-MAX_BYTES = 8_000_000
+MAX_BYTES = 4_000_000
 """SageMaker takes definitions of 1 MiB; a source this much larger is a mistake."""
 MAX_DEPTH = 100
 MAX_EXPANSION = 200_000
@@ -63,7 +65,7 @@ class Map(dict[str, Any]):
 
     __slots__ = ("node",)
 
-    def __init__(self, data: Mapping[str, Any] = {}, node: Node | None = None) -> None:  # noqa: B006
+    def __init__(self, data: Mapping[str, Any] = {}, node: Node | None = None) -> None:
         super().__init__(data)
         self.node = node
 
@@ -111,6 +113,18 @@ class Document:
     text: str
     data: Any = None
     root: Node | None = None
+    _lines: list[int] = field(default_factory=list, init=False, repr=False)
+
+    def position(self, index: int) -> tuple[int, int]:
+        """Line and column of an offset in the text, from 1."""
+        if not self._lines:
+            self._lines = [0, *(match.end() for match in re.finditer("\n", self.text))]
+        line = bisect_right(self._lines, index)
+        return line, index - self._lines[line - 1] + 1
+
+    def between(self, begin: int, end: int) -> Span:
+        """The stretch from one offset to another."""
+        return Span(self.name, *self.position(begin), *self.position(end))
 
     def span(self, path: tuple[str | int, ...] = ()) -> Span:
         """Where the value at `path` stands; that of the nearest parent where there is none."""
@@ -135,7 +149,9 @@ def _children(node: Node | None, key: str | int) -> tuple[Node | None, Node | No
         for key_node, value_node in node.value:
             if key_node.value == key:
                 found = (key_node, value_node)
-    elif isinstance(node, SequenceNode) and isinstance(key, int) and -len(node.value) <= key < len(node.value):
+    elif (
+        isinstance(node, SequenceNode) and isinstance(key, int) and -len(node.value) <= key < len(node.value)
+    ):
         found = (None, node.value[key])
     return found
 
@@ -155,6 +171,13 @@ def key_origin(container: Any, key: str) -> Origin | None:
     return Origin(chosen) if chosen is not None else None
 
 
+def key_origins(container: Map) -> dict[str, Origin]:
+    """Where each key stands, for walking all of a large mapping."""
+    if not isinstance(container.node, MappingNode):
+        return {key: Origin(container.node) for key in container} if container.node is not None else {}
+    return {key_node.value: Origin(key_node) for key_node, _ in container.node.value}
+
+
 def own_origin(value: Any) -> Origin | None:
     """Where a `Map`, a `Seq`, a `Text` or an expression stands."""
     node = getattr(value, "node", None)
@@ -167,7 +190,7 @@ def source_text(container: Any, key: str | int) -> str:
     if isinstance(value, str):
         return value
     node = _children(getattr(container, "node", None), key)[1]
-    if isinstance(node, ScalarNode) and node.style is None and _scalar(node.value) == (value,):
+    if isinstance(node, ScalarNode) and not node.style and _scalar(node.value) == (value,):
         return node.value
     return scalar_text(value)
 
@@ -187,95 +210,26 @@ def document_of(node: Node) -> Document:
 
 
 def span_of(node: Node, start: int | None = None, end: int | None = None) -> Span:
-    """The place of `node`, or of the stretch from `start` to `end` of its value."""
+    """The place of `node`, or of the stretch from `start` to `end` of its value. Of a mapping or a list over several
+    lines it is the first line."""
     document = document_of(node)
-    first, last = node.start_mark, node.end_mark
-    if start is not None and isinstance(node, ScalarNode):
-        offsets = _offsets(document.text, node)
-        if offsets is not None and 0 <= start <= (end or start) < len(offsets):
-            begin, stop = offsets[start], offsets[end if end is not None else start]
-            if stop > begin:  # the place before which the last character ends, not where the next one starts
-                stop = offsets[end - 1] + 1 if end else stop
-            return _between(document, begin, stop)
+    text, begin, stop = document.text, node.start_mark.index, node.end_mark.index
     if isinstance(node, ScalarNode):
-        line, column = _trim(document.text, first, last)
-        return Span(document.name, first.line + 1, first.column + 1, line + 1, column + 1)
-    end_line, end_column = last.line, last.column
-    if end_line != first.line:  # a block ends where the next thing starts: show its first line only
-        end_line, end_column = first.line, len(_line(document.text, first.line).rstrip())
-    return Span(document.name, first.line + 1, first.column + 1, end_line + 1, max(end_column, first.column) + 1)
+        found = _places(node) if start is not None else None
+        if found and start is not None and start < len(found):
+            last = found[min(max(end or 0, start + 1), len(found)) - 1]
+            return document.between(found[start][0], last[1])
+        begin = min(content_start(text, begin), stop)
+        stop = begin + len(text[begin:stop].rstrip())  # libyaml counts the lines after a block to it
+    else:
+        line_end = text.find("\n", begin, stop)
+        stop = begin + len(text[begin : stop if line_end < 0 else line_end].rstrip())
+    return document.between(begin, stop)
 
 
-def _between(document: Document, begin: int, stop: int) -> Span:
-    line, column = _position(document.text, begin)
-    end_line, end_column = _position(document.text, stop)
-    return Span(document.name, line, column, end_line, end_column)
-
-
-def _position(text: str, index: int) -> tuple[int, int]:
-    line = text.count("\n", 0, index)
-    return line + 1, index - (text.rfind("\n", 0, index) + 1) + 1
-
-
-def _line(text: str, number: int) -> str:
-    lines = text.split("\n", number + 1)
-    return lines[number] if number < len(lines) else ""
-
-
-def _trim(text: str, first: Any, last: Any) -> tuple[int, int]:
-    """Where a scalar ends, without the blank lines that libyaml counts to block scalars."""
-    if last.line == first.line:
-        return last.line, last.column
-    value = text[_index(text, first) : _index(text, last)].rstrip()
-    line, column = _position(text, _index(text, first) + len(value))
-    return line - 1, column - 1
-
-
-def _index(text: str, mark: Any) -> int:
-    """The mark's offset in the text (marks count code points; line breaks are all `\\n` by then)."""
-    start = 0
-    for _ in range(mark.line):
-        start = text.index("\n", start) + 1
-    return start + mark.column
-
-
-def _offsets(text: str, node: ScalarNode) -> list[int] | None:
-    """For each character of a scalar's value, and for its end, the offset in the text; None if they do not align.
-
-    Escapes and folded lines make the two differ, so they are walked side by side.
-    """
-    begin, stop = _index(text, node.start_mark), _index(text, node.end_mark)
-    raw, value = text[begin:stop], node.value
-    quoted = node.style in ("'", '"')
-    at = 1 if quoted else 0
-    if node.style in ("|", ">"):
-        at = raw.find("\n") + 1
-    limit = len(raw) - 1 if quoted else len(raw)
-    offsets: list[int] = []
-    for position, character in enumerate(value):
-        if character not in " \n":
-            while at < limit and raw[at] in " \n" and (raw[at] != character):
-                at += 1
-        if at >= limit:
-            return None
-        offsets.append(begin + at)
-        if raw[at] == character and not (node.style == '"' and character == "\\") and not (
-            node.style == "'" and character == "'"
-        ):
-            at += 1
-        elif node.style == "'" and raw.startswith("''", at):
-            at += 2
-        elif node.style == '"' and raw[at] == "\\":
-            at += {"x": 4, "u": 6, "U": 10}.get(raw[at + 1 : at + 2], 2)
-        elif character in " \n" and raw[at] in " \n":
-            at += 1
-            following = value[position + 1 : position + 2]
-            while at < limit and raw[at] in " \n" and raw[at] != following:
-                at += 1
-        else:
-            return None
-    offsets.append(begin + min(at, limit))
-    return offsets
+@lru_cache(maxsize=1)  # the references of one scalar are reported one after the other
+def _places(node: ScalarNode) -> list[Place] | None:
+    return places(document_of(node).text, node.start_mark.index, node.end_mark.index, node.style, node.value)
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------
@@ -370,39 +324,65 @@ def read_bytes(raw: bytes, sink: Sink, name: str = "<string>", path: Path | None
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        before = raw[: error.start]
-        line = before.count(b"\n") + 1
-        column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
-        kind = "a binary file" if b"\0" in raw[:4096] else f"byte 0x{raw[error.start]:02x} is not UTF-8"
-        sink.report("SW104", f"not a text file in UTF-8: {kind}", Span(name, line, column, line, column + 1))
+        _report_bytes(error, raw, sink, name)
         return None
     # Line breaks as YAML counts them: one kind, so that marks and text agree.
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    document = Document(name, path, text)
-    sink.texts[name] = text
-    bad = re.search("[^\t\n\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", text)
-    if bad:
-        line, column = _position(text, bad.start())
-        what = f"character U+{ord(bad[0]):04X} is not allowed in YAML"
-        sink.report("SW104", f"not a text file: {what}", Span(name, line, column, line, column + 1))
-        return None
     if not text.strip():
         sink.report("SW105", "the file is empty", Span(name))
         return None
+    document = Document(name, path, text)
+    sink.texts[name] = text
     try:
+        _check_characters(document)
         _check_depth(document)
         document.root = _compose(document)
-        if document.root is None:
-            sink.report("SW105", "the file holds nothing but comments", Span(name))
-            return None
+        if document.root is None or document.root.value == "":
+            raise _Refused("SW105", "the file holds nothing but comments", Span(name))
         document.data = _Builder(sink).build(document.root)
     except yaml.YAMLError as error:
         _report_syntax(error, document, sink)
-        return None
     except _Refused as error:
-        sink.report(error.code, error.message, error.span)
-        return None
-    return document
+        sink.report(error.code, error.message, error.span, help=error.help)
+    else:
+        return document
+    return None
+
+
+def _report_bytes(error: UnicodeDecodeError, raw: bytes, sink: Sink, name: str) -> None:
+    """Say what bytes are that are no UTF-8."""
+    text = raw[: error.start].decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
+    line, column = text.count("\n") + 1, len(text) - text.rfind("\n")
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        kind = "it is UTF-16"
+    elif b"\0" in raw[:4096]:
+        kind = "it is a binary file"
+    else:
+        kind = f"byte 0x{raw[error.start]:02x}"
+        sink.texts[name] = raw.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
+    sink.report("SW104", f"not a text file in UTF-8: {kind}", Span(name, line, column, line, column + 1))
+
+
+_FORBIDDEN_RE = re.compile(
+    "[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+)
+_SEPARATORS = "\x85\u2028\u2029"
+"""What YAML 1.1, and so libyaml, takes for line breaks, and 1.2 does not."""
+
+
+def _check_characters(document: Document) -> None:
+    """Refuse what YAML does, and what its versions disagree about."""
+    bad = _FORBIDDEN_RE.search(document.text)
+    if bad is None:
+        return
+    message = f"the character U+{ord(bad[0]):04X} is not allowed in YAML"
+    help = None
+    if bad[0] in _SEPARATORS:
+        message = f"an invisible line separator, U+{ord(bad[0]):04X}"
+        help = f"remove it, or write `\\u{ord(bad[0]):04x}` in double quotes"
+    elif bad[0] == "\ufeff":
+        message, help = "an invisible byte order mark, U+FEFF", "remove it"
+    raise _Refused("SW104", message, document.between(bad.start(), bad.end()), help)
 
 
 def _compose(document: Document) -> Node | None:
@@ -414,30 +394,32 @@ def _compose(document: Document) -> Node | None:
 
 
 class _Refused(Exception):
-    def __init__(self, code: str, message: str, span: Span) -> None:
-        self.code, self.message, self.span = code, message, span
+    def __init__(self, code: str, message: str, span: Span, help: str | None = None) -> None:
+        super().__init__(message)
+        self.code, self.message, self.span, self.help = code, message, span, help
+
+
+def _too_deep(span: Span) -> _Refused:
+    return _Refused("SW110", f"nested more than {MAX_DEPTH} levels deep", span)
+
+
+_DEEP_RE = re.compile(rf"^[ \-?:]{{{MAX_DEPTH}}}", re.M)
 
 
 def _check_depth(document: Document) -> None:
     """Refuse deep nesting before libyaml composes it: that recurses in C, where no limit holds."""
     text = document.text
-    suspicious = text.count("[") + text.count("{") > MAX_DEPTH or re.search(r"^[ \-?:]{%d}" % MAX_DEPTH, text, re.M)
+    suspicious = text.count("[") + text.count("{") > MAX_DEPTH or _DEEP_RE.search(text)
     if not suspicious:
         return
     depth = 0
-    for event in yaml.parse(_Stream(document), Loader=_EventLoader):
+    for event in yaml.parse(_Stream(document), Loader=_Loader):
         if isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
             depth += 1
             if depth > MAX_DEPTH:
-                mark = event.start_mark
-                span = Span(document.name, mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2)
-                raise _Refused("SW110", f"nested more than {MAX_DEPTH} levels deep", span)
+                raise _too_deep(document.between(event.start_mark.index, event.start_mark.index + 1))
         elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
             depth -= 1
-
-
-class _EventLoader(_Loader):
-    pass
 
 
 class _Builder:
@@ -447,6 +429,8 @@ class _Builder:
         self._sink = sink
         self._open: set[int] = set()
         self._seen: set[int] = set()
+        self._aliases = 0
+        """How many of the nodes that are being built were built before, for another alias."""
         self._expanded = 0
 
     def build(self, node: Node) -> Any:
@@ -455,57 +439,71 @@ class _Builder:
         key = id(node)
         if key in self._open:
             raise _Refused("SW107", "an alias refers to the mapping or list that it stands in", span_of(node))
-        if key in self._seen or self._expanded:
+        if len(self._open) >= MAX_DEPTH:
+            raise _too_deep(span_of(node))
+        again = key in self._seen
+        self._aliases += again
+        if self._aliases:
             self._count(node)
         self._seen.add(key)
         self._open.add(key)
         try:
-            if node.tag not in (_MAP, _SEQ):
-                raise _Refused("SW109", f"pipelines have no use for the YAML tag `{_short(node.tag)}`", span_of(node))
-            if isinstance(node, SequenceNode):
-                return Seq([self.build(child) for child in node.value], node)
-            return self._mapping(node)
+            return self._collection(node)
         finally:
             self._open.discard(key)
+            self._aliases -= again
+
+    def _collection(self, node: Node) -> Any:
+        if node.tag not in (_MAP, _SEQ):
+            raise _tagged(node)
+        if isinstance(node, SequenceNode):
+            return Seq([self.build(child) for child in node.value], node)
+        return self._mapping(node)
 
     def _count(self, node: Node) -> None:
         """Count what an alias adds, however deep: the sum, not one alias, is what a bomb is."""
         self._expanded += 1 + len(node.value)
         if self._expanded > MAX_EXPANSION:
-            raise _Refused("SW107", "aliases expand to more than the file could mean (a YAML bomb?)", span_of(node))
+            raise _Refused(
+                "SW107", "aliases expand to more than the file could mean (a YAML bomb?)", span_of(node)
+            )
 
     def _scalar(self, node: ScalarNode) -> Any:
         tag = node.tag
         if tag == _STR:
             return node.value
         if tag not in (_INT, _FLOAT, _BOOL, _NULL, _MERGE):
-            raise _Refused("SW109", f"pipelines have no use for the YAML tag `{_short(tag)}`", span_of(node))
+            raise _tagged(node)
         value = _scalar(node.value)
         if value is None:
             self._sink.report(
-                "SW109", f"`{node.value[:40]}` is no number that JSON has", span_of(node), help="quote it if it is text"
+                "SW109",
+                f"`{node.value[:40]}` is no number that JSON has",
+                span_of(node),
+                help="quote it if it is text",
             )
             return 0
         return value[0]
 
     def _mapping(self, node: MappingNode) -> Map:
         data: dict[str, Any] = {}
-        merged: list[tuple[Node, Node]] = []
+        merge: tuple[Node, Node] | None = None
         places: dict[str, Node] = {}
         for key_node, value_node in node.value:
-            if key_node.tag == _MERGE:
-                merged.extend(self._merge(value_node))
-                continue
             key = self._key(key_node)
             if key in places:
                 first = Related(f"`{key}` is first given here", span_of(places[key]))
-                self._sink.report("SW103", f"duplicate key `{key}`", span_of(key_node), related=[first])
+                help = "merge several by a list: `<<: [*a, *b]`" if key_node.tag == _MERGE else None
+                self._sink.report(
+                    "SW103", f"duplicate key `{key}`", span_of(key_node), help=help, related=[first]
+                )
                 continue
             places[key] = key_node
-            data[key] = self.build(value_node)
-        if not merged:
-            return Map(data, node)
-        return self._with_merged(node, data, merged)
+            if key_node.tag == _MERGE:
+                merge = key_node, value_node
+            else:
+                data[key] = self.build(value_node)
+        return Map(data, node) if merge is None else self._with_merged(node, data, list(self._merge(*merge)))
 
     def _with_merged(self, node: MappingNode, data: dict[str, Any], merged: list[tuple[Node, Node]]) -> Map:
         """Keys from `<<` come first and give way to the mapping's own."""
@@ -514,12 +512,12 @@ class _Builder:
         flat = MappingNode(node.tag, [*pairs, *own], node.start_mark, node.end_mark, node.flow_style)
         return Map({**{self._key(k): self.build(v) for k, v in pairs}, **data}, flat)
 
-    def _merge(self, node: Node) -> Iterator[tuple[Node, Node]]:
+    def _merge(self, at: Node, node: Node) -> Iterator[tuple[Node, Node]]:
         sources = node.value if isinstance(node, SequenceNode) else [node]
         taken: set[str] = set()
         for source in sources:
             if not isinstance(source, MappingNode):
-                raise _Refused("SW109", "`<<` wants a mapping, or a list of mappings", span_of(node))
+                raise _Refused("SW109", "`<<` wants a mapping, or a list of mappings", span_of(at))
             built = self.build(source)
             for key_node, value_node in built.node.value:
                 if key_node.value not in taken:
@@ -527,67 +525,33 @@ class _Builder:
                     yield key_node, value_node
 
     def _key(self, node: Node) -> str:
-        if not isinstance(node, ScalarNode):
-            span = span_of(node)
-            document = document_of(node)
-            if _line(document.text, span.line - 1)[span.column - 2 : span.column] == "{{":
-                message = "an unquoted `{{ ... }}` is read as a YAML mapping: quote it"
-                raise _Refused("SW108", message, Span(span.file, span.line, span.column - 1, span.line, span.column + 1))
-            raise _Refused("SW109", "a key must be text, not a mapping or a list", span)
-        return node.value
+        if isinstance(node, ScalarNode):
+            return node.value
+        span = span_of(node)
+        document, begin = document_of(node), node.start_mark.index
+        if document.text[begin - 1 : begin + 1] == "{{":
+            end = document.text.find("}}", begin, document.text.find("\n", begin))
+            place = document.between(begin - 1, end + 2 if end > 0 else begin + 1)
+            raise _Refused("SW108", "an unquoted `{{` is read as a YAML mapping", place, "quote it")
+        raise _Refused("SW109", "a key must be text, not a mapping or a list", span)
 
 
-def _short(tag: str) -> str:
-    return tag.replace("tag:yaml.org,2002:", "!!")
-
-
-# -- YAML's own errors ------------------------------------------------------------------------------------------------
+def _tagged(node: Node) -> _Refused:
+    """What to say of a tag; its place is where the node begins, before an anchor too."""
+    tag = node.tag.replace("tag:yaml.org,2002:", "!!")
+    document, begin = document_of(node), node.start_mark.index
+    end = begin + len(document.text[begin:].split(maxsplit=1)[0])
+    return _Refused("SW109", f"pipelines have no use for the YAML tag `{tag}`", document.between(begin, end))
 
 
 def _report_syntax(error: yaml.YAMLError, document: Document, sink: Sink) -> None:
-    """Say what is wrong in YAML, and recognise the slips that people make most."""
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    problem = str(getattr(error, "problem", None) or error)
-    if isinstance(error, yaml.composer.ComposerError) and "single document" in str(error.context):
-        problem, code = "a file holds one document; this is a second one", "SW109"
-    elif "undefined alias" in problem:
-        code = "SW107"
-    elif isinstance(error, ConstructorError):
-        code = "SW109"
-    else:
-        code = "SW101"
-    line = min(mark.line, document.text.count("\n")) if mark else 0
-    column = mark.column if mark and line == mark.line else 0
-    shown = _line(document.text, line)
-    if not shown.strip() and line > 0 and mark and mark.column == 0:  # past the end: point at the last line
-        while line > 0 and not _line(document.text, line).strip():
-            line -= 1
-        shown = _line(document.text, line)
-        column = len(shown.rstrip())
-    span = Span(document.name, line + 1, column + 1, line + 1, column + 2)
-    indent = shown[: len(shown) - len(shown.lstrip())]
-    if "\t" in indent or (column < len(shown) and shown[column] == "\t"):
-        tab = indent.index("\t") if "\t" in indent else column
-        span = Span(document.name, line + 1, tab + 1, line + 1, tab + 2)
-        sink.report("SW102", "a tab cannot indent YAML", span, help="use spaces")
-        return
-    slip = _unquoted_reference(document.name, document.text, line, column)
-    if slip is not None:
-        sink.report("SW108", "an unquoted `${...}` or `{{ ... }}` cannot stand inside `{}` or `[]`", slip, help="quote it")
-        return
-    sink.report(code, _words(problem), span)
+    from sagewright.compiler.yaml_errors import explain  # late: for broken files only
 
-
-def _unquoted_reference(document_name: str, text: str, line: int, column: int) -> Span | None:
-    """The unquoted `${...}` or `{{ }}` at or before a syntax error on its line, if there is one."""
-    shown = _line(text, line)
-    for match in re.finditer(r"\$\{[^}]*\}?|\{\{.*?(\}\}|$)", shown):
-        before = shown[: match.start()]
-        quoted = before.count('"') % 2 or before.count("'") % 2
-        if not quoted and match.start() <= column <= max(match.end() + 1, column):
-            return Span(document_name, line + 1, match.start() + 1, line + 1, match.end() + 1)
-    return None
-
-
-def _words(problem: str) -> str:
-    return problem.strip().rstrip(".").replace("did not find expected", "expected")
+    slip = explain(error, document.text)
+    related = []
+    if slip.because is not None:
+        why, *place = slip.because
+        related.append(Related(why, document.between(*place)))
+    sink.report(
+        slip.code, slip.message, document.between(slip.start, slip.end), help=slip.help, related=related
+    )

@@ -189,10 +189,11 @@ def _environment() -> Any:
             raise _Refused("a call, which templates do not have; use a filter")
 
     class Undefined(jinja2.StrictUndefined):
+        _unknown: _Unknown | None = None
+
         def _fail_with_undefined_error(self, *_: Any, **__: Any) -> Any:
-            unknown = getattr(self, "_unknown", None)
-            if unknown is not None:
-                raise unknown
+            if self._unknown is not None:
+                raise self._unknown
             name = self._undefined_name
             if self._undefined_obj is jinja2.utils.missing and name is not None:
                 raise _top_level(str(name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sagewright.compiler.expression import EXPRESSIONS, Expression
 from sagewright.compiler.source import Origin, key_origin, origin, own_origin, scalar_text
@@ -34,8 +34,7 @@ class Violation:
     help: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """What is wrong with a value; `what` continues a sentence that begins with its path."""
 
     code: str

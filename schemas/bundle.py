@@ -48,10 +48,9 @@ def project() -> dict[str, Any]:
 
 
 def _defaults(names: list[str]) -> dict[str, Any]:
-    per_kind = {name: {**kind(name), "required": []} for name in names}
     general: dict[str, Any] = {}
-    for schema in per_kind.values():
-        for key, value in schema["properties"].items():
+    for name in names:
+        for key, value in kind(name)["properties"].items():
             if key not in ("kind", "then", "else", "body"):
                 general.setdefault(key, {k: value[k] for k in ("title", "description") if k in value})
     kinds = {"type": "object", "properties": {name: {"type": "object"} for name in names}, "additionalProperties": False}

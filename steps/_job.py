@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sagewright.compiler.kind import Context, as_text, present
-from sagewright.compiler.source import Map, Origin, key_origin, origin
+from sagewright.compiler.source import Map, Origin, Seq, key_origin, origin
 
 VOLUME_GB = 30
 
@@ -18,8 +18,8 @@ def text_list(body: Map, key: str) -> list[Any] | None:
 
 def argument_list(body: Map) -> list[Any] | None:
     """`arguments` as a container gets them: a list as it is, a mapping as flags."""
-    arguments = body.get("arguments")
-    if not isinstance(arguments, dict):
+    arguments: Any = body.get("arguments")
+    if not isinstance(arguments, Map):
         return text_list(body, "arguments")
     return [word for name in arguments for word in _flag(f"--{name}", arguments, name)] or None
 
@@ -31,7 +31,7 @@ def _flag(flag: str, container: Any, key: str | int) -> list[Any]:
         return [flag]
     if value is False:
         return []
-    if isinstance(value, list):
+    if isinstance(value, Seq):
         return [word for index in range(len(value)) for word in _flag(flag, value, index)]
     return [flag, as_text(container, key)]
 

@@ -39,7 +39,7 @@ def _rules(rules: Map | None) -> list[dict[str, Any]] | None:
 def _rule(name: str, rule: Map) -> dict[str, Any]:
     """A rule's keys are AWS's; its parameters are Strings."""
     parameters = rule.get("RuleParameters")
-    texts = {"RuleParameters": text_map(parameters)} if isinstance(parameters, dict) else {}
+    texts = {"RuleParameters": text_map(parameters)} if isinstance(parameters, Map) else {}
     return Map({"RuleConfigurationName": name, **rule, **texts}, rule.node)
 
 
@@ -53,7 +53,7 @@ def _profiler(body: Map, output: Any, context: Context) -> dict[str, Any]:
     profiler = body.get("profiler")
     if profiler is None:
         return {}
-    if not isinstance(profiler, dict):
+    if not isinstance(profiler, Map):
         if profiler is not False:
             message = "`profiler` takes `false` or a mapping"
             context.error("SW204", message, origin(body, "profiler"), help="`{}` profiles with the defaults")

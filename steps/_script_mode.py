@@ -15,7 +15,7 @@ from typing import Any
 from sagewright.compiler.expression import EXPRESSIONS
 from sagewright.compiler.images import framework_of_uri
 from sagewright.compiler.kind import Context, as_text
-from sagewright.compiler.source import Map, key_origin, origin, own_origin, source_text
+from sagewright.compiler.source import Map, Seq, key_origin, origin, own_origin, source_text
 from sagewright.steps._code import archive_uri, is_uri, script_uri
 
 FRAMEWORKS = frozenset({"chainer", "huggingface", "mxnet", "pytorch", "sklearn", "tensorflow", "xgboost"})
@@ -147,7 +147,7 @@ def encoded(container: Any, key: str | int, context: Context) -> Any:
 def plain(container: Any, key: str | int, context: Context) -> Any:
     """A value for a container that knows nothing of script mode: text as it is written, JSON for more than a scalar."""
     value = container[key]
-    return json_text(value, context) if isinstance(value, (dict, list)) else as_text(container, key)
+    return json_text(value, context) if isinstance(value, (Map, Seq)) else as_text(container, key)
 
 
 def json_text(value: Any, context: Context) -> str:
@@ -166,6 +166,6 @@ def expressions_in(value: Any) -> Iterator[Any]:
     """The references in a value, however deep."""
     if isinstance(value, EXPRESSIONS):
         yield value
-    elif isinstance(value, (dict, list)):
-        for item in value.values() if isinstance(value, dict) else value:
+    elif isinstance(value, (Map, Seq)):
+        for item in value.values() if isinstance(value, Map) else value:
             yield from expressions_in(item)

@@ -6,17 +6,13 @@ it; of others nothing but the references is checked.
 
 from __future__ import annotations
 
-from typing import Any
-
 from sagewright.compiler.kind import NATIVE_TYPES, Context, StepKind, emitted
 from sagewright.compiler.model import Emitted, Step
-
-_OWN_KEYS = ("type", "arguments")
 
 
 def expand(step: Step, context: Context) -> list[Emitted]:
     kind_of_type = NATIVE_TYPES.get(step.body["type"])
-    extra = {key: value for key, value in step.body.items() if key not in _OWN_KEYS}
+    extra = {key: value for key, value in step.body.items() if key[:1].isupper()}  # ours are in lower case
     return [
         emitted(
             step,

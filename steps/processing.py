@@ -243,11 +243,11 @@ def _property_file(name: str, report: Map, outputs: Map, context: Context) -> di
 
 def _output_names(body: Map) -> Mapping[str, Type | None]:
     outputs = body.get("outputs")
-    return {name: _uri_type(entry) for name, entry in outputs.items()} if isinstance(outputs, dict) else {}
+    return {name: _uri_type(entry) for name, entry in outputs.items()} if isinstance(outputs, Map) else {}
 
 
 def _uri_type(entry: Any) -> Type | None:
-    return None if isinstance(entry, dict) and entry.get("feature_group") is not None else Type.STRING
+    return None if isinstance(entry, Map) and entry.get("feature_group") is not None else Type.STRING
 
 
 KIND = StepKind(

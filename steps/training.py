@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sagewright.compiler.expression import EXPRESSIONS
+from sagewright.compiler.images import frameworks
 from sagewright.compiler.kind import (
     JOB_RETRIES,
     Context,
@@ -96,7 +97,7 @@ def _checkpoints(checkpoints: Map | None) -> dict[str, Any] | None:
 def _stopping(body: Map, context: Context) -> dict[str, Any]:
     spot = body.get("spot") or Map()
     runtime, wait = seconds(body.get("max_runtime", MAX_RUNTIME)), seconds(spot.get("max_wait"))
-    if isinstance(runtime, int) and isinstance(wait, int) and wait < runtime:
+    if isinstance(runtime, int) and isinstance(wait, int) and 0 < wait < runtime:
         message = (
             f"`max_wait` ({wait} s) must not be shorter than `max_runtime` ({runtime} s), which it includes"
         )
@@ -112,6 +113,8 @@ def _image(step: Step, context: Context) -> Any:
     if chosen(step.body, ("image", "algorithm"), f"the step `{step.name}`", context, step.origin) != "image":
         return None
     at, types = origin(step.body, "image"), _instance_types(step.body)
+    if not types and _short_name(step.body["image"]) is not None:  # that there is no instance is told already
+        return None
     return context.image(_wanted_image(step.body), at, scope="training", instances=types, algorithm_ok=True)
 
 
@@ -192,18 +195,27 @@ def _has_toolkit(body: Map, image: Any, context: Context) -> bool:
     """Whether the image runs `code` in script mode, reported where it does not. References are trusted to."""
     at, written = key_origin(body, "code"), body.get("image")
     if written is None:
-        context.error("SW208", "`code` does not go together with `algorithm`", at)
+        if body.get("algorithm") is not None:
+            refuse(body, ("code",), "algorithm", context)
         return False
-    if isinstance(written, dict):
-        known = script_mode.framework_of(image) is not None or written["framework"] in script_mode.FRAMEWORKS
-        if not known:
-            context.error("SW208", f"`{written['framework']}` is an algorithm that runs no `code`", at)
-        return known
     if isinstance(image, EXPRESSIONS) or script_mode.framework_of(image) is not None:
         return True
-    message = "the image is none of SageMaker's framework images: `command` must say how its `code` is run"
-    context.error("SW202", message, at, notes=("the code arrives in /opt/ml/input/data/code",))
-    return False
+    name = _short_name(written)
+    if name is None:
+        message = (
+            "the image is none of SageMaker's framework images: `command` must say how its `code` is run"
+        )
+        context.error("SW202", message, at, notes=("the code arrives in /opt/ml/input/data/code",))
+    elif name not in script_mode.FRAMEWORKS and name in frameworks():
+        context.error("SW208", f"`{name}` is an algorithm that runs no `code`", at)
+    return name in script_mode.FRAMEWORKS
+
+
+def _short_name(image: Any) -> str | None:
+    """The framework in an image's short or long form; None for a URI and a reference to one."""
+    if isinstance(image, Map):
+        return image["framework"]
+    return None if isinstance(image, EXPRESSIONS) or "/" in image else image.partition(":")[0]
 
 
 def _script_mode(body: Map, framework: script_mode.Framework | None, context: Context) -> _Program:
@@ -233,7 +245,7 @@ def _input_data(body: Map, program: _Program, context: Context) -> list[dict[str
 def _metric_names(body: Map) -> Mapping[str, Type | None] | None:
     """The declared metrics; a built-in algorithm has some of its own, so without any, every name goes."""
     metrics = body.get("metrics")
-    return dict.fromkeys(metrics, Type.FLOAT) if isinstance(metrics, dict) and metrics else None
+    return dict.fromkeys(metrics, Type.FLOAT) if isinstance(metrics, Map) and metrics else None
 
 
 KIND = StepKind(

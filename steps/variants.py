@@ -14,6 +14,8 @@ from sagewright.compiler.source import Map, Origin, key_origin, origin
 
 ONLY = "AllTraffic"
 """What the SDK calls a variant that has the endpoint to itself."""
+MACHINES = frozenset({"InstanceType", "InstancePools", "ServerlessConfig"})
+"""Members that say what a variant runs on; AWS's shape requires none of them."""
 SERVERLESS = "ml.m5.large"
 """Stands for what serverless variants run on: x86 without GPUs. Source: SageMaker developer guide, "Serverless
 Inference"."""
@@ -48,25 +50,19 @@ def configuration(
     _check_weights(production, context)
     return present(
         EndpointConfigName=name,
-        ProductionVariants=[_members(variant, context) for variant in production],
-        ShadowProductionVariants=[_members(variant, context) for variant in shadow] or None,
+        ProductionVariants=[_members(variant, step, context) for variant in production],
+        ShadowProductionVariants=[_members(variant, step, context) for variant in shadow] or None,
         AsyncInferenceConfig=_async(step.body.get("async")),
         KmsKeyId=_kms_key(step.body, [*production, *shadow], context),
         Tags=tag_list(step.tags),
     )
 
 
-def _members(variant: Variant, context: Context) -> dict[str, Any]:
-    body, instance = variant.body, variant.instance
-    serverless = body.get("serverless")
+def _members(variant: Variant, step: Step, context: Context) -> dict[str, Any]:
+    body, instance, serverless = variant.body, variant.instance, variant.body.get("serverless")
     if serverless is not None and instance:
-        context.error(
-            "SW208", "`serverless` does not go together with `instance`", key_origin(body, "serverless")
-        )
-    if serverless is None and "type" not in instance:
-        context.error(
-            "SW202", f"the variant `{variant.name}` needs an `instance`, or `serverless`", variant.at
-        )
+        message = "`serverless` does not go together with `instance`"
+        context.error("SW208", message, key_origin(body, "serverless"))
     members = present(
         VariantName=variant.name,
         ModelName=variant.model,
@@ -76,7 +72,12 @@ def _members(variant: Variant, context: Context) -> dict[str, Any]:
         ServerlessConfig=_serverless(serverless),
         InitialVariantWeight=body.get("weight", None if variant.model is None else 1),
     )
-    return patch(members, body.get("api", {}))
+    made = patch(members, body.get("api", {}))
+    if MACHINES.isdisjoint(made) and step.api is None:
+        context.error(
+            "SW202", f"the variant `{variant.name}` needs an `instance`, or `serverless`", variant.at
+        )
+    return made
 
 
 def _serverless(given: Map | None) -> dict[str, Any] | None:

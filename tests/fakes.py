@@ -191,7 +191,7 @@ def _bound_entry(container: Any, key: str | int, types: Mapping[str, Type]) -> A
     if not isinstance(value, str):
         return bound(value, types)
     place = origin(container, key)
-    pieces = [piece for piece in re.split(r"\$\{(.+?)\}", value)]
+    pieces = re.split(r"\$\{(.+?)\}", value)
     parts = [_reference(piece, types, place) if index % 2 else piece for index, piece in enumerate(pieces)]
     parts = [part for part in parts if part != ""]
     if all(isinstance(part, str) for part in parts):

@@ -15,7 +15,9 @@ Example:
 
 
 @click.command("emulate", epilog=EPILOG, short_help="Run SageMaker's API on this machine.")
-@click.option("--port", type=click.IntRange(0, 65535), default=5000, show_default=True, help="0 is any free port.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=5000, show_default=True, help="0 is any free port."
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--verbose", is_flag=True, help="Write a line for each request.")
 def command(port: int, host: str, verbose: bool) -> None:

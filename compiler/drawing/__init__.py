@@ -8,4 +8,17 @@ from sagewright.compiler.drawing.text import dot, mermaid, to_json
 
 FORMATS = {"mermaid": mermaid, "dot": dot, "svg": svg, "json": to_json}
 
-__all__ = ["FORMATS", "Badge", "Drawing", "Edge", "Group", "Node", "Reason", "Shape", "dot", "mermaid", "svg", "to_json"]
+__all__ = [
+    "FORMATS",
+    "Badge",
+    "Drawing",
+    "Edge",
+    "Group",
+    "Node",
+    "Reason",
+    "Shape",
+    "dot",
+    "mermaid",
+    "svg",
+    "to_json",
+]

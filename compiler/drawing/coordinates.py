@@ -9,8 +9,11 @@ weights, the heaviest neighbours alone being candidates.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from sagewright.compiler.drawing.grid import Grid, Tie
+
+_SETTLINGS = 3
 
 
 def centres(grid: Grid) -> list[int]:
@@ -31,8 +34,60 @@ def centres(grid: Grid) -> list[int]:
         shift = extents[narrowest][side] - extents[index][side]
         found[index] = [x + shift for x in xs]
     middle = [sum(sorted(column)[1:3]) / 2 for column in zip(*found, strict=True)]
+    for _ in range(_SETTLINGS):
+        _settle(grid, place, middle)
     left = min(x - grid.width[cell] / 2 for cell, x in enumerate(middle))
     return [round(x - left) for x in middle]
+
+
+def _settle(grid: Grid, place: list[int], xs: list[float]) -> None:
+    """Move what stands in line, as a whole, nearer to where all its ties lead, as far as there is room."""
+    for block in _straight(grid, xs):
+        inside = set(block)
+        above = [
+            xs[t.other] + t.other_at - xs[c] - t.at
+            for c in block
+            for t in grid.ups[c]
+            if t.other not in inside
+        ]
+        below = [
+            xs[t.other] + t.other_at - xs[c] - t.at
+            for c in block
+            for t in grid.downs[c]
+            if t.other not in inside
+        ]
+        if not below or not (above or grid.loose[block[0]]):
+            continue
+        low, high = min(above + below), max(above + below)
+        shift = low if low > 0 else high if high < 0 else 0.0
+        for cell in block if shift else ():
+            row, at = grid.rows[grid.row[cell]], place[cell]
+            if shift < 0 and at:
+                shift = max(shift, xs[row[at - 1]] + grid.apart(row[at - 1], cell) - xs[cell])
+            elif shift > 0 and at + 1 < len(row):
+                shift = min(shift, xs[row[at + 1]] - grid.apart(cell, row[at + 1]) - xs[cell])
+        for cell in block:
+            xs[cell] += shift
+
+
+def _straight(grid: Grid, xs: list[float]) -> list[list[int]]:
+    """The cells in groups that straight lines hold together."""
+    found: list[list[int]] = []
+    seen = [False] * len(xs)
+    for first in range(len(xs)):
+        block: list[int] = []
+        waiting = [first]
+        while waiting:
+            cell = waiting.pop()
+            if not seen[cell]:
+                seen[cell] = True
+                block.append(cell)
+                for tie in (*grid.ups[cell], *grid.downs[cell]):
+                    if xs[tie.other] + tie.other_at == xs[cell] + tie.at:
+                        waiting.append(tie.other)
+        if block:
+            found.append(block)
+    return found
 
 
 def _extent(grid: Grid, xs: Sequence[float]) -> tuple[float, float]:
@@ -91,7 +146,9 @@ def _aligned(
 def _middle(ties: list[Tie], place: list[int], sign: int) -> list[Tie]:
     """The middle one of the heaviest ties, or both."""
     heaviest = max((tie.weight for tie in ties), default=0)
-    ordered = sorted((t for t in ties if t.weight == heaviest), key=lambda t: sign * (place[t.other] + t.other_at / 1e6))
+    ordered = sorted(
+        (t for t in ties if t.weight == heaviest), key=lambda t: sign * (place[t.other] + t.other_at / 1e6)
+    )
     if not ordered:
         return []
     half = (len(ordered) - 1) / 2
@@ -104,7 +161,7 @@ def _compacted(grid: Grid, rows: list[list[int]], root: list[int], shift: list[f
     before: list[dict[int, float]] = [{} for _ in range(count)]
     after: list[dict[int, float]] = [{} for _ in range(count)]
     for row in rows:
-        for left, right in zip(row, row[1:], strict=False):
+        for left, right in pairwise(row):
             a, b = root[left], root[right]
             gap = grid.apart(left, right) + shift[left] - shift[right]
             before[b][a] = after[a][b] = max(gap, before[b].get(a, gap))
@@ -118,7 +175,9 @@ def _compacted(grid: Grid, rows: list[list[int]], root: list[int], shift: list[f
     return [xs[root[cell]] + shift[cell] for cell in range(count)]
 
 
-def _block_order(before: list[dict[int, float]], after: list[dict[int, float]], blocks: list[int]) -> list[int]:
+def _block_order(
+    before: list[dict[int, float]], after: list[dict[int, float]], blocks: list[int]
+) -> list[int]:
     missing = {block: len(before[block]) for block in blocks}
     order = [block for block in blocks if not missing[block]]
     for block in order:

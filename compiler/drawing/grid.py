@@ -20,24 +20,33 @@ class Tie(NamedTuple):
 
 @dataclass(slots=True)
 class Grid:
-    """Cells by number. `rows` holds them from left to right; `passing` marks those that are no boxes."""
+    """Cells by number. `rows` holds them from left to right, `row` is the row of each.
+
+    `passing` marks those that are no boxes, `loose` boxes that go wherever their lines lead.
+    """
 
     rows: list[list[int]]
+    row: list[int] = field(default_factory=list)
     width: list[int] = field(default_factory=list)
     height: list[int] = field(default_factory=list)
     margin: list[int] = field(default_factory=list)
     passing: list[bool] = field(default_factory=list)
+    loose: list[bool] = field(default_factory=list)
     ups: list[list[Tie]] = field(default_factory=list)
     downs: list[list[Tie]] = field(default_factory=list)
 
-    def add(self, row: int, width: int, height: int, margin: int, *, passing: bool) -> int:
+    def add(
+        self, row: int, width: int, height: int, margin: int, *, passing: bool = False, loose: bool = False
+    ) -> int:
         """A new cell at the row's right end."""
         cell = len(self.width)
         self.rows[row].append(cell)
+        self.row.append(row)
         self.width.append(width)
         self.height.append(height)
         self.margin.append(margin)
         self.passing.append(passing)
+        self.loose.append(loose)
         self.ups.append([])
         self.downs.append([])
         return cell

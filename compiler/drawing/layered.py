@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from sagewright.compiler.drawing.coordinates import centres
@@ -68,6 +69,7 @@ class Level:
     routes: list[list[Station]] = field(default_factory=list)
     labels: list[tuple[int, float, float]] = field(default_factory=list)
     """A line that is labelled so, and the middle of the label; lines that share it are not repeated."""
+    crossings: float = 0
 
 
 def lay_out(boxes: Sequence[Box], lines: Sequence[Line], limit: int, *, ordered: bool = False) -> Level:
@@ -81,12 +83,14 @@ def lay_out(boxes: Sequence[Box], lines: Sequence[Line], limit: int, *, ordered:
 
 
 class _Layout:
+    """`down` are the lines with their upper end first, `number` is each box's row, `chains` the cells of each line."""
+
     def __init__(self, boxes: Sequence[Box], lines: Sequence[Line], limit: int, *, ordered: bool) -> None:
         self.boxes, self.lines = boxes, lines
         arcs = acyclic(len(boxes), [(line.source, line.target) for line in lines])
         self.upward = [arc[0] != line.source for arc, line in zip(arcs, lines, strict=True)]
         self.down = [_flipped(line) if up else line for line, up in zip(lines, self.upward, strict=True)]
-        rows = _box_rows(boxes, arcs, limit)
+        self.rows = rows = _box_rows(boxes, arcs, limit)
         gaps = {rows[line.source] for line in self.down if line.label}
         self.number = [row + sum(gap < row for gap in gaps) for row in rows]
         count = max(rows) + 1 + len(gaps)
@@ -94,9 +98,9 @@ class _Layout:
         self.labels: dict[int, int] = {}
         for box, row in zip(boxes, self.number, strict=True):
             margin = _LABEL_MARGIN if box.port else _BOX_MARGIN
-            self.grid.add(row, box.width, box.height, margin, passing=False)
+            self.grid.add(row, box.width, box.height, margin, loose=box.port is not None)
         self.chains = self._chains()
-        arrange(self.grid, keep_first=ordered)
+        self.crossings = arrange(self.grid, keep_first=ordered)
         self.xs = centres(self.grid)
         self.tops, self.bottoms = self._heights()
 
@@ -121,31 +125,35 @@ class _Layout:
                     if label:
                         self.labels[cells[key]] = index
                 chain.append(cells[key])
-            self._tie(line, chain, short=len(chain) <= (1 if line.label else 0))
+            self._tie(line, chain)
             chains.append(chain)
         return chains
 
-    def _tie(self, line: Line, chain: list[int], *, short: bool) -> None:
+    def _tie(self, line: Line, chain: list[int]) -> None:
         path = [line.source, *chain, line.target]
+        short = self.rows[line.target] - self.rows[line.source] == 1
         weight = line.weight * 2 if short else line.weight
-        for index, (upper, lower) in enumerate(zip(path, path[1:], strict=False)):
+        for index, (upper, lower) in enumerate(pairwise(path)):
             upper_at = line.source_at if index == 0 else 0
             lower_at = line.target_at if index == len(path) - 2 else 0
-            trunk = 0 < index < len(path) - 2 and upper not in self.labels
+            trunk = not short and 0 < index < len(path) - 2 and upper not in self.labels
             self.grid.tie(upper, lower, upper_at, lower_at, _TRUNK_WEIGHT if trunk else weight)
 
     def _heights(self) -> tuple[list[int], list[int]]:
         """Top and bottom of each row; where lines go far to the side, they get more room below."""
         tops, bottoms = [], []
         y = 0
-        labelled = {row for row, cells in enumerate(self.grid.rows) if any(cell in self.labels for cell in cells)}
+        labelled = {self.grid.row[cell] for cell in self.labels}
         for row, cells in enumerate(self.grid.rows):
             tops.append(y)
             y += max(self.grid.height[cell] for cell in cells)
             bottoms.append(y)
-            far = max((abs(self.xs[c] - self.xs[t.other]) for c in cells for t in self.grid.downs[c]), default=0)
+            aside = (
+                abs(self.xs[cell] - self.xs[tie.other]) for cell in cells for tie in self.grid.downs[cell]
+            )
+            far = max(aside, default=0)
             gap = _LABEL_GAP if row in labelled or row + 1 in labelled else _GAP
-            y += gap + min(60, max(0, far - 60) // 8)
+            y += gap + min(60, max(0, far - 60) // 10)
         return tops, bottoms
 
     def level(self) -> Level:
@@ -161,15 +169,15 @@ class _Layout:
             ]
             routes.append(route[::-1] if self.upward[index] else route)
         width = max(round(self.xs[c] + w / 2) for c, w in enumerate(self.grid.width))
-        labels = [(line, self.xs[cell], self._middle(cell)) for cell, line in self.labels.items()]
-        return Level(width, self.bottoms[-1], boxes, routes, labels)
+        labels = [(line, float(self.xs[cell]), self._middle(cell)) for cell, line in self.labels.items()]
+        return Level(width, self.bottoms[-1], boxes, routes, labels, self.crossings)
 
     def _row(self, box: int) -> tuple[int, int]:
         return self.tops[self.number[box]], self.bottoms[self.number[box]]
 
     def _box_place(self, index: int) -> tuple[int, int]:
         """Boxes stand on one line through their middles, blocks hang from the row's top."""
-        box, (top, bottom) = self.boxes[index], self._row(index)
+        box, top = self.boxes[index], self._row(index)[0]
         if box.block:
             return self.xs[index], top
         cells = self.grid.rows[self.number[index]]
@@ -177,7 +185,7 @@ class _Layout:
         return self.xs[index], top + (max(plain) - box.height) // 2
 
     def _station(self, cell: int) -> Station:
-        row = next(r for r, cells in enumerate(self.grid.rows) if cell in cells)
+        row = self.grid.row[cell]
         return Station(self.xs[cell], self.tops[row], self.bottoms[row])
 
     def _middle(self, cell: int) -> float:
@@ -201,7 +209,8 @@ class _Layout:
             for index, line in enumerate(self.down):
                 box = (line.source, line.target)[side]
                 if not self.boxes[box].block and not self.boxes[box].port:
-                    sides.setdefault(box, {}).setdefault((self._next(index, side), line.bundle), []).append(index)
+                    groups = sides.setdefault(box, {})
+                    groups.setdefault((self._next(index, side), line.bundle), []).append(index)
             for box, groups in sides.items():
                 self._spread(box, list(groups.values()), side, ends)
         return ends
@@ -260,4 +269,6 @@ def _box_rows(boxes: Sequence[Box], arcs: Sequence[tuple[int, int]], limit: int)
     first = int(any(box.port == "in" for box in boxes))
     found = [row + first for row in ranks(widths, between, limit)] if inner else []
     last = max(found, default=0) + 1
-    return [found[number[i]] if i in number else 0 if box.port == "in" else last for i, box in enumerate(boxes)]
+    return [
+        found[number[i]] if i in number else 0 if box.port == "in" else last for i, box in enumerate(boxes)
+    ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal
 
 Shape = Literal["step", "condition", "fail", "model", "endpoint"]
@@ -100,14 +99,17 @@ class Drawing:
         home = {node.id: node.group for node in self.nodes}
         found: dict[str | None, tuple[str, ...]] = {None: ()}
         for group in owner:
-            above: list[str | None] = [group]
-            while above[-1] not in found:
-                outer = home[owner[above[-1]]]
+            above: list[str] = []
+            outer: str | None = group
+            while outer is not None and outer not in found:
                 if outer in above:
                     raise ValueError(f"the group {outer} lies in itself")
                 above.append(outer)
-            for inner, outer in reversed(list(pairwise(above))):
-                found[inner] = (*found[outer], inner)
+                outer = home[owner[outer]]
+            around = found[outer]
+            for inner in reversed(above):
+                around = (*around, inner)
+                found[inner] = around
         return found
 
     def entries(self) -> dict[str, list[Node]]:

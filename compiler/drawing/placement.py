@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from sagewright.compiler.drawing.layered import Box, Level, Line, Station, lay_out
@@ -58,12 +58,8 @@ def placed(drawing: Drawing) -> Picture:
     home = {node.id: paths[node.group] for node in drawing.nodes}
     area = sum((w + 40) * (h + 50) for w, h in map(node_size, drawing.nodes))
     limit = max(_NARROWEST, round(math.sqrt(area * _ASPECT)))
-    scene = _Scene(drawing, home, limit, {})
     links = list(enumerate(drawing.links()))
-    root = _Frame(None, 0, scene, links)
-    if root.blocks:  # once more, now that it is known from where each line comes to its branch
-        root.hint(scene.hints)
-        root = _Frame(None, 0, scene, links)
+    root = _root(_Scene(drawing, home, limit, {}), links)
     picture = Picture(root.level.width, root.level.height)
     pieces: dict[int, list[_Piece]] = {}
     root.collect(0, 0, picture, pieces)
@@ -73,21 +69,43 @@ def placed(drawing: Drawing) -> Picture:
     return picture
 
 
+def _root(scene: _Scene, links: list[tuple[int, Link]]) -> _Frame:
+    """The outermost level. Where lines cross at branches it is made again, with other places for them to enter by.
+
+    First as if lines could meet a branch anywhere; where they come from then, and where they come from after that,
+    tells the order of the branches' ports.
+    """
+    best = _Frame(None, 0, scene, links)
+    if best.blocks and best.crossings:
+        last = _Frame(None, 0, replace(scene, anywhere=True), links)
+        for _ in range(2):
+            hints: dict[tuple[str, PortKey], float] = {}
+            last.hint(hints)
+            last = _Frame(None, 0, replace(scene, hints=hints), links)
+            if last.crossings < best.crossings:
+                best = last
+    return best
+
+
 @dataclass(frozen=True, slots=True)
 class _Scene:
-    """What all levels share. `home`: the groups around each node; `hints`: how far to the right a port should be."""
+    """What all levels share. `home`: the groups around each node; `hints`: how far to the right a port should be.
+
+    With `anywhere` lines to a branch are taken to its middle, whatever port they will enter it by.
+    """
 
     drawing: Drawing
     home: dict[str, tuple[str, ...]]
     limit: int
     hints: dict[tuple[str, PortKey], float]
+    anywhere: bool = False
 
 
 class _Frame:
     """A level: the nodes of one group (or of none), its branches as boxes, and the pieces of links in it."""
 
     def __init__(self, group: Group | None, depth: int, scene: _Scene, links: list[tuple[int, Link]]) -> None:
-        self.group, self.depth, self.home = group, depth, scene.home
+        self.group, self.depth, self.home, self.anywhere = group, depth, scene.home, scene.anywhere
         self.links = {n: link for n, link in links if self._holds(link.source) or self._holds(link.target)}
         self.nodes = [node for node in scene.drawing.nodes if node.group == (group.id if group else None)]
         self.index = {node.id: number for number, node in enumerate(self.nodes)}
@@ -105,6 +123,10 @@ class _Frame:
         found = {number: self._line(link) for number, link in self.links.items()}
         self.line_of = {n: self.lines.setdefault(line, len(self.lines)) for n, line in found.items() if line}
         self.level: Level = lay_out(self.boxes, list(self.lines), scene.limit, ordered=ordered)
+
+    @property
+    def crossings(self) -> float:
+        return self.level.crossings + sum(block.crossings for block in self.blocks)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -142,7 +164,7 @@ class _Frame:
         number = next(n for n, block in enumerate(self.blocks) if block._holds(node))
         block = self.blocks[number]
         port = block.ports.get(_port_key(side, link))
-        at = 0 if port is None else PADDING + block.level.boxes[port][0] - block.size[0] / 2
+        at = 0 if port is None or self.anywhere else PADDING + block.level.boxes[port][0] - block.size[0] / 2
         return len(self.nodes) + number, at
 
     def _ports_in_order(self, hints: dict[tuple[str, PortKey], float]) -> bool:

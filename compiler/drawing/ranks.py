@@ -40,6 +40,7 @@ def ranks(widths: Sequence[int], arcs: Sequence[Arc], limit: int) -> list[int]:
     for box in order:
         row = max((rows[a] + 1 for a in above[box]), default=0)
         while not fits(box, row):
+            used[row] = max(limit, used[row])  # full from now on: what comes later stands further down
             row += 1
         place(box, row)
     for box in reversed(order):

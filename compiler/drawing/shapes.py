@@ -17,7 +17,7 @@ ICON = 11
 _ADVANCES = {
     "ijl'|": 0.24,
     "Ift.,:;/\\![] ": 0.29,
-    "r()-`{}\"*": 0.35,
+    'r()-`{}"*': 0.35,
     "cksvxyzJ^": 0.5,
     "abdeghnopquL_0123456789#$?": 0.56,
     "+=<>~FTZ": 0.6,
@@ -79,7 +79,7 @@ def node_size(node: Node) -> tuple[int, int]:
     return max(80, math.ceil(width / 2) * 2), height
 
 
-def cut(height: int) -> float:
+def cut(height: float) -> float:
     """How much of an octagon's corners is cut off."""
     return height * 0.26
 

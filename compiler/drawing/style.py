@@ -73,14 +73,22 @@ def _rules(palette: _Palette) -> str:
         f".label-of rect{{fill:{palette['paper']}}}",
     ]
     for kind in ("data", "order", "run"):
-        rules += [f".link.{kind} path{{stroke:{palette[kind]}}}", f"marker.{kind} path{{fill:{palette[kind]}}}"]
-    rules += [f".link.branch path{{stroke:{palette['data']}}}", f"marker.branch path{{fill:{palette['data']}}}"]
+        rules += [
+            f".link.{kind} path{{stroke:{palette[kind]}}}",
+            f"marker.{kind} path{{fill:{palette[kind]}}}",
+        ]
+    rules += [
+        f".link.branch path{{stroke:{palette['data']}}}",
+        f"marker.branch path{{fill:{palette['data']}}}",
+    ]
     rules.append(f".run .line-label{{fill:{palette['run']}}}")
     for role in _ROLES:
         stroke, fill = palette[role].split()
         rules.append(f".{role} .shape,.group.{role}{{stroke:{stroke};fill:{fill}}}")
         rules.append(f".{role} .inner{{stroke:{stroke}}}")
-        rules.append(f".gate.{role} rect{{stroke:{stroke};fill:{palette['paper']}}}.gate.{role} text{{fill:{stroke}}}")
+        rules.append(
+            f".gate.{role} rect{{stroke:{stroke};fill:{palette['paper']}}}.gate.{role} text{{fill:{stroke}}}"
+        )
     return "\n".join(_scoped(rule) for rule in rules)
 
 

@@ -12,8 +12,6 @@ from sagewright.compiler.drawing.placement import Area, Picture, label_width, pl
 from sagewright.compiler.drawing.shapes import (
     CAPTION,
     ICON,
-    LABEL,
-    PADDING,
     badge_width,
     caption_width,
     cut,
@@ -26,7 +24,7 @@ from sagewright.compiler.snippet import visible
 _MARGIN = 24
 _LEGEND = 30
 _GATE = 20
-_REASONS = {"data": "data", "order": "order", "run condition": "run condition"}
+_REASONS = ("data", "order", "run condition")
 
 _ICONS = {
     "retry": "M9.3 3.2A4.3 4.3 0 1 0 9.8 6.6M9.6 0.9V3.6H6.9",
@@ -80,7 +78,9 @@ def _body(drawing: Drawing, picture: Picture) -> Iterator[str]:
 
 def _node(node: Node, area: Area) -> Iterator[str]:
     remarks = [f"{badge.kind}: {badge.detail or badge.text or 'on'}" for badge in node.badges]
-    told = "\n".join([f"{node.name} ({node.kind})" if node.kind else node.name, *filter(None, [node.detail]), *remarks])
+    told = "\n".join(
+        [f"{node.name} ({node.kind})" if node.kind else node.name, *filter(None, [node.detail]), *remarks]
+    )
     yield f'<g class="node {node.shape}" data-id="{_text(node.id)}"><title>{_lines(told)}</title>'
     yield from _outline(node, area)
     middle = area.x + area.width / 2
@@ -95,14 +95,15 @@ def _node(node: Node, area: Area) -> Iterator[str]:
 
 def _outline(node: Node, area: Area) -> Iterator[str]:
     x, y, width, height = area.x, area.y, area.width, area.height
+    right, bottom = x + width, y + height
     if node.shape == "condition":
-        yield _polygon([(x + width / 2, y), (x + width, y + height / 2), (x + width / 2, y + height), (x, y + height / 2)])
+        middle, centre = x + width / 2, y + height / 2
+        yield _polygon([(middle, y), (right, centre), (middle, bottom), (x, centre)])
     elif node.shape == "fail":
-        c, right, bottom = cut(int(height)), x + width, y + height
-        yield _polygon(
-            [(x + c, y), (right - c, y), (right, y + c), (right, bottom - c)]
-            + [(right - c, bottom), (x + c, bottom), (x, bottom - c), (x, y + c)]
-        )
+        c = cut(height)
+        upper = [(x, y + c), (x + c, y), (right - c, y), (right, y + c)]
+        lower = [(right, bottom - c), (right - c, bottom), (x + c, bottom), (x, bottom - c)]
+        yield _polygon([*upper, *lower])
     else:
         rounding = height / 2 if node.shape == "endpoint" else 4 if node.shape == "model" else 9
         yield f'<rect class="shape" {_rect(area)} rx="{_n(rounding)}"/>'
@@ -238,7 +239,8 @@ def _n(value: float) -> str:
 
 
 def _text(text: str) -> str:
-    return _escape_xml(visible(text), {'"': "&quot;"})
+    """Escaped for XML, which has no place at all for two characters, not even escaped."""
+    return _escape_xml(visible(text).translate({0xFFFE: "\ufffd", 0xFFFF: "\ufffd"}), {'"': "&quot;"})
 
 
 def _lines(text: str) -> str:

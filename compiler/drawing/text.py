@@ -23,7 +23,23 @@ _BRACKETS = {
 _ARROWS = {"data": "-->", "branch": "-->", "order": "-.->", "run condition": "==>"}
 _STROKES = {"condition": "#b7791f", "fail": "#cf3131", "model": "#7a4fd0", "endpoint": "#1a8754"}
 _RUN = "#d9480f"
-_RESERVED = frozenset("end graph flowchart subgraph style linkstyle classdef class click default direction call href".split())
+_RESERVED = frozenset(
+    [
+        "end",
+        "graph",
+        "flowchart",
+        "subgraph",
+        "style",
+        "linkstyle",
+        "classdef",
+        "class",
+        "click",
+        "default",
+        "direction",
+        "call",
+        "href",
+    ]
+)
 _LEAST_GROUP = 2
 """Steps in a branch that are worth a frame; a single one only gets the branch's name on its arrow."""
 
@@ -39,7 +55,10 @@ def mermaid(drawing: Drawing) -> str:
     shapes = dict.fromkeys(node.shape for node in drawing.nodes if node.shape in _STROKES)
     for shape in shapes:
         members = ",".join(names[node.id] for node in drawing.nodes if node.shape == shape)
-        lines += [f"  classDef {shape} stroke:{_STROKES[shape]},stroke-width:2px", f"  class {members} {shape}"]
+        lines += [
+            f"  classDef {shape} stroke:{_STROKES[shape]},stroke-width:2px",
+            f"  class {members} {shape}",
+        ]
     runs = [str(index) for index, link in enumerate(links) if link.reason == "run condition"]
     if runs:
         lines.append(f"  linkStyle {','.join(runs)} stroke:{_RUN},stroke-width:3px")
@@ -83,7 +102,9 @@ def _mermaid_names(drawing: Drawing) -> dict[str, str]:
 
 def _mermaid_text(text: str) -> str:
     """Text inside quotes: everything that Mermaid or HTML would read is a character code."""
-    return re.sub(r"[#&<>\"'`\\{}\[\]|;]", lambda match: f"#{ord(match[0])};", visible(text))
+    return re.sub(
+        r"[#&<>\"'`\\{}\[\]|;]", lambda match: f"#{ord(match[0])};", visible(" ".join(text.split()))
+    )
 
 
 def _described(node: Node) -> list[str]:
@@ -138,7 +159,9 @@ def _dot_nodes(drawing: Drawing, group: str | None, indent: str) -> Iterator[str
 
 
 def _dot_link(link: Link) -> str:
-    attributes = ", ".join(filter(None, [f"label={_quoted(link.label)}" if link.label else "", _DOT_LINKS[link.reason]]))
+    attributes = ", ".join(
+        filter(None, [f"label={_quoted(link.label)}" if link.label else "", _DOT_LINKS[link.reason]])
+    )
     return f"{_quoted(link.source)} -> {_quoted(link.target)}{f' [{attributes}]' if attributes else ''};"
 
 

@@ -36,6 +36,7 @@ LIMITS = {
     "Neuron by family": "the SDK knows an image's processor as neuronx, which no family of instances is called",
     "inf2's own": "the SDK looks for huggingface on inf2 among inf1's images only",
     "Arm's image on Graviton": "the SDK allows Graviton to four frameworks, which this one is not",
+    "no instance": "the SDK's function for the model parallelism library fails without an instance type",
     "Neuron's SDK in training tags": "the SDK fails on huggingface's images for Trainium, or leaves Neuron's SDK out of the tag",
 }
 """Where the SDK gives nothing, or a tag that was never published, and we the image."""
@@ -126,6 +127,8 @@ def limit(case: Case, theirs: str | None, ours: str) -> str | None:
         return "Neuron's SDK in training tags" if theirs is None or without_sdk(ours) == theirs else None
     if theirs is not None:
         return None
+    if case.framework == "pytorch-smp" and case.instance is None:
+        return "no instance"
     if case.family.startswith("trn") and "neuron" in ours:
         return "Trainium"
     if case.framework == "huggingface-vllm-neuronx" and case.family == "inf2":

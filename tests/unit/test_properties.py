@@ -63,7 +63,7 @@ def test_properties(shape: str, segments: tuple[str | int, ...], path: str, kind
 
 def test_properties_of_other_services() -> None:
     assert property_path("Step", ("Config", "Args", 2), service="emr") == ("Config.Args[2]", Type.STRING)
-    path = ("JobRun", "StateDetails")
+    path = ("jobRun", "stateDetails")
     assert property_type("GetJobRunResponse", path, service="emr-serverless") is Type.STRING
 
 
@@ -79,7 +79,8 @@ def test_properties_of_other_services() -> None:
         (TRAINING, ("SecondaryStatusTransitions", "x", "Status"), (1, 2), "write `[0]` for its first item"),
         (TRAINING, ("SecondaryStatusTransitions", -1, "Status"), (1, 2), "its items are counted from 0"),
         (TUNING, ("TrainingJobSummaries", 50, "TrainingJobName"), (1, 2), "its items go from 0 to 49"),
-        (PROCESSING, ("ProcessingOutputConfig", "Outputs", "t", "S3Uri"), (3, 4), "did you mean `S3Output`?"),
+        (PROCESSING, ("ProcessingOutputConfig", "Outputs", "t", "S3Uri"), (3, 4), "did you mean `S3Output.S3Uri`?"),
+        (PROCESSING, ("ProcessingOutputConfig", "Outputs", "t", "S3Outptu"), (3, 4), "did you mean `S3Output`?"),
         (PROCESSING, ("ProcessingOutputConfig", "Outputs", "it's"), (2, 3), None),
         ("ClarifyCheck", ("Zzz",), (0, 1), "it has `CalculatedBaselineConstraints` and `BaselineUsedForDriftCheckConstraints`"),
     ],

@@ -233,7 +233,7 @@ ProcessingResources:
   ClusterConfig: {InstanceType: ml.m5.large, InstanceCount: 0, VolumeSizeInGB: "30"}
 AppSpecification: {ImageUri: i, ContainerEntrypoint: []}
 RoleArn: arn:aws:iam::123456789012:role/R
-StoppingCondition: {MaxRuntimeInSeconds: 604801}
+StoppingCondition: {MaxRuntimeInSeconds: 777601}
 """)
     found = checked(arguments, "CreateProcessingJob", omits=("ProcessingJobName",))[1]
     assert [(violation.code, violation.path, *stands_at(violation)) for violation in found] == [
@@ -244,7 +244,7 @@ StoppingCondition: {MaxRuntimeInSeconds: 604801}
     ]
     assert found[0].message.endswith("is 0, AWS takes at least 1")
     assert found[1].help == "write it without quotes"
-    assert found[3].message.endswith("is 604801, AWS takes at most 604800")
+    assert found[3].message.endswith("is 777601, AWS takes at most 777600")
 
 
 @pytest.mark.parametrize(

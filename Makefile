@@ -1,0 +1,63 @@
+# Everything a fresh machine with Python 3.11+ and make needs: `make demo`, `make test`.
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+VENV := .venv
+BIN := $(VENV)/bin
+SDK_BIN := .venv-sdk/bin
+UV := $(BIN)/uv pip install --quiet --compile-bytecode
+
+.PHONY: demo test lint types docs bench golden setup sdk unit clean lock
+
+setup: $(VENV)/.done
+
+$(VENV)/.done: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "sagewright needs Python 3.11 or newer")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(UV) --python $(BIN)/python --constraint constraints.txt --editable '.[local,dev]'
+	mkdir -p build/types/sagewright
+	for folder in compiler schemas steps pipelines; do ln -sfn ../../../$$folder build/types/sagewright/$$folder; done
+	touch $@
+
+# The SageMaker SDK, the oracle of the differential tests: 1 GB, so in a place of its own.
+sdk: .venv-sdk/.done
+
+.venv-sdk/.done: $(VENV)/.done constraints-sdk.txt
+	test -x $(SDK_BIN)/python || $(PYTHON) -m venv .venv-sdk
+	$(UV) --python $(SDK_BIN)/python --requirement constraints-sdk.txt
+	touch $@
+
+demo: setup
+	$(BIN)/python tools/demo.py
+
+test: setup sdk lint types
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/sagewright check --strict
+	$(BIN)/sagewright compile --output build/ci
+
+unit: setup
+	$(BIN)/python -m pytest tests/unit
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: setup
+	$(BIN)/basedpyright
+
+docs: setup
+	$(BIN)/python tools/generate_docs.py
+
+golden: setup
+	$(BIN)/python -m pytest tests/unit --update-golden
+
+bench: setup sdk
+	$(BIN)/python -m tests.benchmarks
+
+lock: setup
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --extra local --extra dev pyproject.toml --output-file constraints.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --extra sdk pyproject.toml --output-file constraints-sdk.txt
+
+clean:
+	rm -rf $(VENV) .venv-sdk build

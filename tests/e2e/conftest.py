@@ -1,0 +1,5 @@
+"""Fixtures of the tests that talk to a service."""
+
+from tests.emulator_fixture import aws_environment, emulator, emulator_url, proxy
+
+__all__ = ["aws_environment", "emulator", "emulator_url", "proxy"]

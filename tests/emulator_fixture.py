@@ -1,0 +1,185 @@
+"""The emulator for tests: one process for the whole session, its state reset for each test, a proxy to look in."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+BUCKET = "acme-ml"
+REGION = "us-west-2"
+ACCOUNT = "123456789012"
+START = "from sagewright.compiler.commands.emulate import command; command()"
+
+Answer = tuple[int, dict[str, str], bytes]
+Rule = Callable[["Call"], Answer | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request as AWS names it: `CreatePipeline`, `PutObject`; `key` is S3's."""
+
+    operation: str
+    method: str
+    key: str = ""
+
+    @property
+    def changes_something(self) -> bool:
+        if self.method in ("PUT", "DELETE"):
+            return True
+        return self.method == "POST" and not self.operation.startswith(("Describe", "List", "Get", "Head"))
+
+
+@dataclass(slots=True)
+class Proxy:
+    """Passes requests on to the emulator, and writes them down; a rule may answer in its place."""
+
+    url: str
+    target: str
+    journal: list[Call] = field(default_factory=list)
+    rules: list[Rule] = field(default_factory=list)
+
+    def changes(self) -> list[str]:
+        """The operations so far that changed something, the lock's left out."""
+        return [c.operation for c in self.journal if c.changes_something and "/locks/" not in c.key]
+
+    def refuse(
+        self, operation: str, status: int, code: str, message: str = "", *, key: str = "", times: int = -1
+    ) -> None:
+        """Answer `operation` (on S3, of keys that hold `key`) with an AWS error, always or so many times."""
+        left = [times]
+
+        def rule(call: Call) -> Answer | None:
+            if call.operation != operation or key not in call.key or left[0] == 0:
+                return None
+            left[0] -= 1
+            return _error(call, status, code, message)
+
+        self.rules.append(rule)
+
+
+def _error(call: Call, status: int, code: str, message: str) -> Answer:
+    if not call.key and call.method == "POST":
+        body = f'{{"__type": "{code}", "message": "{message}"}}'
+        return status, {"Content-Type": "application/x-amz-json-1.1"}, body.encode()
+    text = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    return status, {"Content-Type": "application/xml"}, b"" if call.method == "HEAD" else text.encode()
+
+
+def _call(method: str, path: str, headers: Any, body: bytes) -> Call:
+    target = headers.get("X-Amz-Target")
+    if target:
+        return Call(target.rpartition(".")[2], method)
+    if body.startswith(b"Action="):
+        return Call(body.partition(b"&")[0].decode().removeprefix("Action="), "GET")
+    if "/functions" in path:
+        return Call("Lambda", method)
+    resource, _, query = path.partition("?")
+    key = resource.lstrip("/").partition("/")[2]
+    kind = "Object" if key else "Bucket"
+    verb = {"PUT": "Put", "GET": "Get", "HEAD": "Head", "DELETE": "Delete", "POST": "Post"}[method]
+    return Call(f"{verb}{kind}", method, f"/{key}" if key else query)
+
+
+def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
+    host = proxy.target.removeprefix("http://")
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def handle_any(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            call = _call(self.command, self.path, self.headers, body)
+            proxy.journal.append(call)
+            for rule in proxy.rules:
+                answer = rule(call)
+                if answer is not None:
+                    return self._answer(*answer)
+            connection = HTTPConnection(host, timeout=60)
+            headers = {
+                k: v for k, v in self.headers.items() if k.lower() not in ("host", "connection", "expect")
+            }
+            connection.request(self.command, self.path, body, headers)
+            response = connection.getresponse()
+            self._answer(response.status, dict(response.getheaders()), response.read())
+            connection.close()
+            return None
+
+        def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
+            self.send_response_only(status)
+            length = (
+                headers.get("Content-Length", str(len(body))) if self.command == "HEAD" else str(len(body))
+            )
+            for name, value in headers.items():
+                if name.lower() not in ("content-length", "connection", "transfer-encoding"):
+                    self.send_header(name, value)
+            self.send_header("Content-Length", length)
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = handle_any
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    return Handler
+
+
+@pytest.fixture(scope="session")
+def emulator_url() -> Iterator[str]:
+    """A running `sagewright emulate` on a free port of loopback."""
+    pytest.importorskip("moto.server", reason="moto's server is not installed (sagewright[local])")
+    arguments = [sys.executable, "-c", START, "--port", "0"]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert "http://" in line, f"the emulator did not start: {line!r}"
+        yield next(word for word in line.split() if word.startswith("http://"))
+        process.terminate()
+
+
+@pytest.fixture
+def aws_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    """Credentials that mean nothing, and none of the developer's own settings."""
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT_URL", "AWS_ROLE_ARN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-credentials"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+
+
+@pytest.fixture
+def emulator(emulator_url: str, aws_environment: None) -> str:
+    """The emulator's URL, nothing in it but an empty bucket `acme-ml`."""
+    urllib.request.urlopen(urllib.request.Request(f"{emulator_url}/moto-api/reset", method="POST")).close()
+    import boto3
+
+    s3 = boto3.client("s3", endpoint_url=emulator_url, region_name=REGION)
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    return emulator_url
+
+
+@pytest.fixture
+def proxy(emulator: str) -> Iterator[Proxy]:
+    """A proxy before the emulator; its `url` is the endpoint to use."""
+    made = Proxy("", emulator)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(made))
+    server.daemon_threads = True
+    made.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    yield made
+    server.shutdown()
+    server.server_close()
+    thread.join()
