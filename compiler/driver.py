@@ -84,9 +84,9 @@ class Compiler:
         parsed = parse(document, settings, sink) if document is not None else None
         if parsed is None:
             return Result(shown, sink.diagnostics, sink.texts)
-        pipeline = resolve(parsed, sink)
-        lowered = lower(pipeline, settings, parsed.broken, sink)
-        program = build(pipeline, lowered.steps, parsed.names)
+        resolved = resolve(parsed, sink)
+        lowered = lower(resolved.pipeline, settings, resolved.broken, sink)
+        program = build(resolved.pipeline, lowered.steps, parsed.names)
         check(program, sink)
         definition = emit(program, settings.region, sink)
         return self._result(shown, sink, settings, program, lowered, definition)

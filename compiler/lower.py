@@ -18,7 +18,6 @@ from sagewright.compiler.merge import patch
 from sagewright.compiler.model import Emitted, Pipeline, Step
 from sagewright.compiler.project import FILE, Settings
 from sagewright.compiler.source import Map, Origin, document_of, key_origin, source_text
-from sagewright.compiler.template import Failed
 
 ALIAS_LENGTH = 12
 """Hex digits of the code's hash in the name of a Lambda alias."""
@@ -46,7 +45,7 @@ def _lower_all(steps: Iterable[Step], broken: frozenset[str], shared: _Shared) -
         branches = {
             member: _lower_all(step.branches.get(key, ()), broken, shared) for key, member in step.kind.branches.items()
         }
-        if step.name in broken or any(isinstance(value, Failed) for value in step.body.values()):
+        if step.name in broken:
             # Not fit to be lowered itself; the steps that it nests are checked as if they stood beside it.
             made.extend(nested for branch in branches.values() for nested in branch)
             continue
@@ -121,7 +120,7 @@ class Lowering:
     # -- images -------------------------------------------------------------------------------------------------------
 
     def image(self, value: Any, at: Origin | None, *, scope: str, instances: list[Any], algorithm_ok: bool = False) -> Any:
-        if isinstance(value, EXPRESSIONS) or isinstance(value, Failed) or (isinstance(value, str) and "/" in value):
+        if isinstance(value, EXPRESSIONS) or (isinstance(value, str) and "/" in value):
             return value
         if self._shared.settings.region is None:
             return self.region and "none/none"

@@ -62,6 +62,10 @@ class _Names:
     unknowable: frozenset[str]
     sink: Sink
     used: set[str] = field(default_factory=set)
+    broken: set[str] = field(default_factory=set)
+    """Steps with a value that means nothing: not fit to be lowered."""
+    failed: bool = False
+    """Whether such a value has been met since this was last reset."""
     reports: set[tuple[str, str]] = field(default_factory=set)
     """Reports by URI that are being looked up: they may refer to one another, and so to themselves."""
 
@@ -74,8 +78,16 @@ class _Unresolved(Exception):
         self.code, self.message, self.start, self.end, self.help, self.notes = code, message, start, end, help, notes
 
 
-def resolve(parsed: Parsed, sink: Sink) -> Pipeline:
-    """The pipeline with every reference in its steps replaced by what it means. What means nothing stays text."""
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A pipeline whose references are replaced by what they mean, and its steps that are not fit to be lowered."""
+
+    pipeline: Pipeline
+    broken: frozenset[str]
+
+
+def resolve(parsed: Parsed, sink: Sink) -> Resolved:
+    """Replace every reference in the steps of a pipeline by what it means. What means nothing is reported."""
     pipeline = parsed.pipeline
     steps = {step.name: step for step in pipeline.every_step()}
     names = _Names(pipeline, steps, parsed.names - steps.keys(), sink)
@@ -92,22 +104,26 @@ def resolve(parsed: Parsed, sink: Sink) -> Pipeline:
         if name not in names.used and not sink.failed:
             place = parameter.origin
             sink.report("SW901", f"the parameter `{name}` is never used", place.span() if place else None)
-    return made
+    return Resolved(made, parsed.broken | names.broken)
 
 
 def _bind_step(step: Step, names: _Names) -> Step:
     kind = step.kind
     data: dict[str, Any] = {}
+    names.failed = False
     for key, value in step.body.items():
         if key in kind.branches:
             continue
         if key in kind.conditions:
             data[key] = _bind_condition(value, origin(step.body, key), names)
+            names.failed = names.failed or data[key] is None
         elif key in _PLAIN_KEYS:
             data[key] = value
         else:
             data[key] = _bind_entry(value, step.body, key, names)
     body = Map(data, step.body.node)
+    if names.failed:
+        names.broken.add(step.name)
     branches = {key: tuple(_bind_step(nested, names) for nested in nested_steps) for key, nested_steps in step.branches.items()}
     tags = body.get("tags")
     return replace(
@@ -152,7 +168,9 @@ def _bind_scalar(value: Any, place: Origin | None, names: _Names) -> Any:
 
 
 def _bind_text(text: str, node: Node | None, names: _Names) -> Any:
-    if "$" not in text or isinstance(text, Failed):
+    if isinstance(text, Failed):
+        return _failed(text, names)
+    if "$" not in text:
         return Text(text, node)
     try:
         parsed = parse_text(text)
@@ -161,6 +179,12 @@ def _bind_text(text: str, node: Node | None, names: _Names) -> Any:
         return _bind_template(parsed, text, node, names)
     except ExpressionError as error:
         _report(error, text, node, names.sink)
+    return _failed(text, names)
+
+
+def _failed(text: str, names: _Names) -> Failed:
+    """What stands where a value means nothing, and is told already."""
+    names.failed = True
     return Failed(text)
 
 
@@ -180,7 +204,7 @@ def _bind_template(template: Template, text: str, node: Node | None, names: _Nam
             continue
         parts.extend(found.parts if isinstance(found, Join) and len(template.parts) > 1 else (found,))
     if failed:
-        return Failed(text)
+        return _failed(text, names)
     if len(parts) == 1 and not isinstance(parts[0], str):
         return parts[0]
     return Join(tuple(parts), origin=Origin(node) if node is not None else None)

@@ -45,6 +45,28 @@ def _is_deferred(value: object) -> bool:
     return is_reference(value) or isinstance(value, Failed)
 
 
+def _is_of(value: object, schema: Any) -> bool:
+    """Whether a value has a type that the schema takes: what is wrong with its type is told by `type` alone."""
+    wanted = schema.get("type")
+    names = (wanted,) if isinstance(wanted, str) else wanted or ("string", "integer", "number", "boolean", "array", "object")
+    return any(_CHECKS[name](value) for name in names)
+
+
+def _is_number_value(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+_CHECKS: dict[str, Any] = {
+    "string": lambda value: isinstance(value, str),
+    "integer": lambda value: _is_number_value(value) and value == int(value),
+    "number": _is_number_value,
+    "boolean": lambda value: isinstance(value, bool),
+    "array": lambda value: isinstance(value, list),
+    "object": lambda value: isinstance(value, dict),
+    "null": lambda value: value is None,
+}
+
+
 def validate(value: Any, schema: str, sink: Sink, owner: Origin | None, what: str = "") -> bool:
     """Check `value` against the schema of that name. `owner` is the place of what holds it (a missing key's place),
     `what` how messages call it. Returns whether it is valid."""
@@ -71,7 +93,7 @@ def _explain(name: str) -> Any:
 
     def unless_reference(keyword: str) -> Any:
         def check(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[Any]:
-            if not _is_deferred(instance):
+            if instance is not None and not _is_deferred(instance) and _is_of(instance, schema):
                 yield from base[keyword](validator, wanted, instance, schema)
 
         return check
@@ -83,6 +105,8 @@ def _explain(name: str) -> Any:
     def types(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[Any]:
         given = {wanted} if isinstance(wanted, str) else set(wanted)
         if isinstance(instance, Failed) or is_reference(instance) and (given & _SCALARS or schema.get("x-literal")):
+            return
+        if instance is None and "default" in schema:  # `null` leaves a built-in default out
             return
         yield from base["type"](validator, wanted, instance, schema)
 

@@ -66,6 +66,10 @@ def permitting(schema: Any, pattern: str) -> Any:
             made[key] = value
     types = schema.get("type")
     wanted = {types} if isinstance(types, str) else set(types or ())
+    if "default" in made and wanted:  # `null` leaves a built-in default out
+        made["type"] = sorted(wanted | {"null"})
+        if "enum" in made:
+            made["enum"] = [*made["enum"], None]
     if schema.get("x-literal"):
         return {**made, "not": {"type": "string", "pattern": REFERENCE}} if pattern == REFERENCE else made
     if not wanted & _SCALARS:

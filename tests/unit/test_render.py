@@ -183,24 +183,32 @@ def test_marks_stand_below_an_escape() -> None:
     assert shown("a\x1b[0mb\n", at(1, 6, 7))[2:] == ["1 | a\\x1b[0mb", "  |         ^"]
 
 
-TEXT = st.text(alphabet=st.one_of(st.characters(), st.sampled_from("\x1b\x07\x9b\t\r\n\u202e日🎉 :,%")), max_size=40)
+TEXT = st.text(
+    alphabet=st.one_of(st.characters(), st.sampled_from("\x1b\x07\x9b\t\r\n\u202e日🎉 :,%")), max_size=40
+)
 
 
 @st.composite
 def diagnostics(draw: st.DrawFn) -> Diagnostic:
     def span() -> Span:
         numbers = st.integers(min_value=1, max_value=60)
-        return Span(draw(st.sampled_from(["a.yaml", "b.yaml", "ü/c d.yaml"])), *(draw(numbers) for _ in range(4)))
+        return Span(
+            draw(st.sampled_from(["a.yaml", "b.yaml", "ü/c d.yaml"])), *(draw(numbers) for _ in range(4))
+        )
 
     related = tuple(Related(draw(TEXT), span()) for _ in range(draw(st.integers(0, 2))))
     help_ = draw(st.none() | TEXT)
     code = draw(st.sampled_from(sorted(CODES)))
     place = span() if draw(st.booleans()) else None
-    return Diagnostic(code, CODES[code].severity, draw(TEXT), place, help_, tuple(draw(st.lists(TEXT, max_size=2))), related)
+    return Diagnostic(
+        code, CODES[code].severity, draw(TEXT), place, help_, tuple(draw(st.lists(TEXT, max_size=2))), related
+    )
 
 
 @given(st.lists(diagnostics(), max_size=3), TEXT, st.sampled_from(FORMATS))
-def test_nothing_gives_a_traceback_or_a_terminal_command(found: list[Diagnostic], text: str, format: str) -> None:
+def test_nothing_gives_a_traceback_or_a_terminal_command(
+    found: list[Diagnostic], text: str, format: str
+) -> None:
     rendered = render(found, {"a.yaml": text, "b.yaml": ""}, format, color=False)
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", rendered)
     rendered.encode()
@@ -250,7 +258,12 @@ def test_json() -> None:
                 "place": place,
                 "help": "h",
                 "notes": ["n"],
-                "related": [{"message": "r", "place": {**place, "line": 2, "column": 1, "end_line": 2, "end_column": 4}}],
+                "related": [
+                    {
+                        "message": "r",
+                        "place": {**place, "line": 2, "column": 1, "end_line": 2, "end_column": 4},
+                    }
+                ],
             },
             {
                 "code": "SW901",
@@ -346,7 +359,10 @@ def test_the_rules_of_sarif(found: list[Diagnostic]) -> None:
             assert re.fullmatch(r"[A-Za-z0-9._~%/-]+", artifact["uri"])
             assert artifact["uriBaseId"] in run["originalUriBaseIds"]
             region = location["physicalLocation"]["region"]
-            begin, end = (region["startLine"], region["startColumn"]), (region["endLine"], region["endColumn"])
+            begin, end = (
+                (region["startLine"], region["startColumn"]),
+                (region["endLine"], region["endColumn"]),
+            )
             assert (1, 1) <= begin <= end
 
 

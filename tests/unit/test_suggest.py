@@ -33,7 +33,7 @@ def test_nearest(word: str, choices: list[str], expected: str | None) -> None:
 
 
 def test_ties_go_to_the_spelling_that_is_most_alike_whatever_the_order() -> None:
-    assert nearest("TRain", ["train", "TRAIN"]) == nearest("TRain", ["TRAIN", "train"]) == "TRAIN"
+    assert nearest("TRAin", ["train", "TRAIN"]) == nearest("TRAin", ["TRAIN", "train"]) == "TRAIN"
     assert nearest("step3", {"step1", "step2"}) == "step1"
 
 
