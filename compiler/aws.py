@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
+SESSION = "session"
 ATTEMPTS = 5
 CONNECT_TIMEOUT = 10
 READ_TIMEOUT = 60
@@ -104,28 +105,39 @@ class Clients:
 
     region: str | None = None
     endpoint_url: str | None = None
-    _made: dict[str, Any] = field(default_factory=dict)
+    made: dict[str, Any] = field(default_factory=dict, repr=False)
+    """The session and the clients so far."""
 
     def client(self, service: str) -> Any:
         """The boto3 client of a service. Raises AwsError."""
-        if service not in self._made:
-            import boto3
-            from botocore.config import Config
-
-            local = self.endpoint_url or os.environ.get("AWS_ENDPOINT_URL")
-            # Standard mode backs off exponentially with jitter, and knows which errors are worth another try.
-            attempts = {} if "AWS_MAX_ATTEMPTS" in os.environ else {"total_max_attempts": ATTEMPTS}
-            config = Config(
-                retries={"mode": "standard", **attempts},
-                connect_timeout=CONNECT_TIMEOUT,
-                read_timeout=READ_TIMEOUT,
-                user_agent_extra="sagewright",
-                s3={"addressing_style": "path"} if local else None,
-            )
+        if service not in self.made:
             with translated(service, "", {}):
-                session = boto3.Session(region_name=self.region)
-                self._made[service] = session.client(service, endpoint_url=self.endpoint_url, config=config)
-        return self._made[service]
+                session = self._session()
+                self.made[service] = session.client(
+                    service, endpoint_url=self.endpoint_url, config=self._config()
+                )
+        return self.made[service]
+
+    def _session(self) -> Any:
+        import boto3
+
+        if SESSION not in self.made:
+            self.made[SESSION] = boto3.Session(region_name=self.region)
+        return self.made[SESSION]
+
+    def _config(self) -> Any:
+        from botocore.config import Config
+
+        local = self.endpoint_url or os.environ.get("AWS_ENDPOINT_URL")
+        # Standard mode backs off exponentially with jitter, and knows which errors are worth another try.
+        attempts = {} if "AWS_MAX_ATTEMPTS" in os.environ else {"total_max_attempts": ATTEMPTS}
+        return Config(
+            retries={"mode": "standard", **attempts},
+            connect_timeout=CONNECT_TIMEOUT,
+            read_timeout=READ_TIMEOUT,
+            user_agent_extra="sagewright",
+            s3={"addressing_style": "path"} if local else None,
+        )
 
     def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
         """Call an operation by boto3's name for it; parameters that are None are left out. Raises AwsError."""
@@ -216,7 +228,9 @@ def _refused(
     if code in DENIED:
         return _denied(code, message, action, parameters)
     if code in THROTTLED:
-        return AwsError(f"AWS throttles {action}, {ATTEMPTS} attempts long", code, "try again in a while")
+        return AwsError(
+            f"AWS throttles {action}, and kept on after several attempts", code, "try again in a while"
+        )
     if code == "NoSuchBucket" or (code in NOT_FOUND and operation == "head_bucket"):
         return AwsError(f"the bucket `{bucket}` does not exist", "NoSuchBucket", "create it, or name another")
     if code in OTHER_REGION and bucket:

@@ -175,7 +175,7 @@ def _check_default(name: str, default: Any, wanted: Type, value: Map, sink: Sink
     given = type_of(default)
     if given is wanted or (given is Type.INTEGER and wanted is Type.FLOAT):
         return
-    help = "quote it" if wanted is Type.STRING else None
+    help = "quote it" if wanted is Type.STRING else "write it without quotes" if given is Type.STRING else None
     message = f"the default of `{name}` is of type {given}, the parameter is of type {wanted}"
     sink.report("SW405", message, _span(origin(value, "default")), help=help)
 
@@ -309,6 +309,8 @@ def _dependencies(body: Map) -> Iterator[Dependency]:
     entries: Any = written if isinstance(written, Seq) else Seq([written], None) if isinstance(written, str) else ()
     for index, entry in enumerate(entries):
         at = origin(entries, index) or origin(body, "depends_on")
+        if is_reference(entry) or isinstance(entry, Failed):
+            continue  # told already
         if isinstance(entry, str):
             yield Dependency(entry, origin=at)
         elif isinstance(entry, Map) and isinstance(entry.get("step"), str):
@@ -399,8 +401,9 @@ def _long(container: Map, key: str, member: str) -> Any:
     return Map({member: value}, place.node if place else None)
 
 
-def _without_nulls(value: Any, schema: Mapping[str, Any]) -> Any:
-    """`null` leaves a key out. It stays where it says something: over a built-in default, or as a value of its own."""
+def _without_nulls(value: Any, schema: Mapping[str, Any], *, declares: bool = False) -> Any:
+    """`null` leaves a key out. It stays where it says something: over a built-in default, or as a value of its own,
+    and where it is a mistake, as an entry of what `declares` things."""
     if not isinstance(value, Map):
         return value
     properties, others = schema.get("properties"), schema.get("additionalProperties")
@@ -410,10 +413,12 @@ def _without_nulls(value: Any, schema: Mapping[str, Any]) -> Any:
     for key, item in value.items():
         child = (properties or {}).get(key, others if isinstance(others, dict) else None)
         if item is None:
+            if declares:
+                continue
             if child is None or not ("default" in child or "null" in child.get("type", ()) or not child):
                 changed[key] = _LEFT_OUT
         elif child and isinstance(item, Map):
-            stripped = _without_nulls(item, child)
+            stripped = _without_nulls(item, child, declares=key in _DECLARING)
             if stripped is not item:
                 changed[key] = stripped
     if not changed:
@@ -422,5 +427,7 @@ def _without_nulls(value: Any, schema: Mapping[str, Any]) -> Any:
 
 
 _LEFT_OUT = object()
+_DECLARING = frozenset(("parameters", "steps", "then", "else", "body"))
+"""Keys whose entries are declared there, and never merged over others: an empty one is a mistake."""
 
 __all__ = ["Cache", "RetryPolicy", "is_reference", "longhand", "parse", "pipeline_name"]

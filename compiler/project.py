@@ -205,8 +205,8 @@ def _environment(data: Map) -> Namespace:
     allowed = data.get("env")
     names = [n for n in allowed if isinstance(n, str)] if isinstance(allowed, list) else []
     values = {name: os.environ[name] for name in names if name in os.environ}
-    hint = f": it is not set, or not among the `env:` of {FILE}"
-    return Namespace("env", values, "SW306", hint)
+    unset = {name: ": the variable is not set" for name in names if name not in values}
+    return Namespace("env", values, "SW306", f": it is not among the `env:` of {FILE}", unset)
 
 
 def _check(project: Project, data: Map, name: str, chosen: Map, sink: Sink) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from sagewright.compiler.diagnostics import Sink
@@ -13,6 +15,9 @@ from sagewright.compiler.suggest import listing, nearest
 LITERAL_KEYS = ("kind", "uses", "version", "env")
 """Keys whose values are never rendered: they decide how the file is read."""
 MAX_LENGTH = 100_000
+_NAMESPACES = ("vars", "env", "target", "pipeline", "matrix", "inputs")
+_TAG_RE = re.compile(r"\{\{.*?(?:\}\}|$)|\{%.*?(?:%\}|$)", re.S)
+_FOREIGN_RE = re.compile(r"(?<!\$)\$\{\{\s*([^{}]*?)\s*\}\}")
 _FILTERS = (
     "abs capitalize default d first float int join last length list lower max min reject replace round select "
     "sort string sum title tojson trim unique upper"
@@ -20,17 +25,30 @@ _FILTERS = (
 
 
 class Namespace(dict[str, Any]):
-    """A namespace of templates: `vars`, `env`, `target`, ... `absent` says why a name is not there, with its code."""
+    """A namespace of templates: `vars`, `env`, `target`, ... `hint` says why a name may not be there, `hints` why
+    some are not; `code` is that of the mistake."""
 
-    def __init__(self, name: str, values: Mapping[str, Any], code: str = "SW305", hint: str = "") -> None:
+    def __init__(
+        self,
+        name: str,
+        values: Mapping[str, Any],
+        code: str = "SW305",
+        hint: str = "",
+        hints: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         super().__init__(values)
-        self.name, self.code, self.hint = name, code, hint
+        self.name, self.code, self.hint, self.hints = name, code, hint, hints
 
 
 class _Unknown(Exception):
-    def __init__(self, code: str, message: str, word: str, help: str | None = None, notes: tuple[str, ...] = ()) -> None:
+    """A name, `word`, that is not there: of the namespace `owner`, where it is one's."""
+
+    def __init__(
+        self, code: str, message: str, word: str, help: str | None = None, notes: tuple[str, ...] = (), owner: str = ""
+    ) -> None:
         super().__init__(message)
         self.code, self.message, self.word, self.help, self.notes = code, message, word, help, notes
+        self.owner = owner
 
 
 class _Refused(Exception):
@@ -83,6 +101,13 @@ def render_text(text: str, namespaces: Mapping[str, Namespace], sink: Sink, at: 
     """One scalar: a whole `{{ expression }}` keeps its native type, anything else is text. Mistakes go to `sink`."""
     if not has_template(text):
         return text
+    foreign = _FOREIGN_RE.search(text)
+    if foreign is not None:
+        root = re.split(r"\W", foreign[1], maxsplit=1)[0]
+        ours = f"{{{{ {foreign[1]} }}}}" if root in _NAMESPACES else f"${{{foreign[1]}}}"
+        place = _stretch(at, text, *foreign.span())
+        sink.report("SW122", "`${{ }}` is another tool's spelling", place.span() if place else None, help=f"write `{ours}`")
+        return Failed(text)
     import jinja2
 
     environment = _environment()
@@ -100,7 +125,7 @@ def render_text(text: str, namespaces: Mapping[str, Namespace], sink: Sink, at: 
     except _Unknown as unknown:
         _report_unknown(unknown, text, sink, at)
     except jinja2.TemplateSyntaxError as error:
-        sink.report("SW111", f"template syntax error: {error.message}", at.span() if at else None)
+        _report_syntax(error, text, environment, sink, at)
     except jinja2.UndefinedError as error:
         sink.report("SW305", f"undefined in a template: {error.message}", at.span() if at else None)
     except _Refused as error:
@@ -144,9 +169,39 @@ def _whole_expression(text: str, environment: Any) -> str | None:
 
 
 def _report_unknown(unknown: _Unknown, text: str, sink: Sink, at: Origin | None) -> None:
-    start = text.find(unknown.word)
-    place = Origin(at.node, start, start + len(unknown.word)) if at and start >= 0 else at
+    """Report a name where it stands in a tag: behind what it was looked up in, if that is written there."""
+    word = re.escape(unknown.word)
+    patterns = (rf"(?<=\b{unknown.owner}\.){word}\b", rf"\b{word}\b") if unknown.owner else (rf"(?<![.\w]){word}\b",)
+    tags = list(_TAG_RE.finditer(text))
+    found = next((m for p in patterns for tag in tags for m in re.compile(p).finditer(text, *tag.span())), None)
+    place = _stretch(at, text, *found.span()) if found else at
     sink.report(unknown.code, unknown.message, place.span() if place else None, help=unknown.help, notes=unknown.notes)
+
+
+def _report_syntax(error: Any, text: str, environment: Any, sink: Sink, at: Origin | None) -> None:
+    """Report Jinja's word on a template, at the tag that is wrong by itself."""
+    import jinja2
+
+    place = at
+    for tag in _TAG_RE.finditer(text):
+        try:
+            environment.parse(tag[0])
+        except jinja2.TemplateSyntaxError:
+            if tag[0].startswith("{{"):
+                place = _stretch(at, text, *tag.span())
+                break
+    message = error.message.rstrip(".")
+    unknown = re.fullmatch(r"No filter named '(.*)'", message)
+    near = nearest(unknown[1], _FILTERS) if unknown else None
+    if unknown:
+        message = f"there is no filter `{unknown[1]}`"
+    help = f"did you mean `{near}`?" if near else None
+    sink.report("SW111", f"template syntax error: {message}", place.span() if place else None, help=help)
+
+
+def _stretch(at: Origin | None, text: str, start: int, end: int) -> Origin | None:
+    """A part of a scalar, where `text` is what it says."""
+    return Origin(at.node, start, end) if at is not None and at.node.value == text else at
 
 
 @cache
@@ -169,6 +224,8 @@ def _environment() -> Any:
                     return obj[argument]
                 except (LookupError, TypeError):
                     return self.undefined(obj=obj, name=argument)
+            if isinstance(obj, jinja2.Undefined):
+                str(obj)  # tells which name it is that is not there, and not what would be below it
             return self.undefined(obj=obj, name=argument)
 
         def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
@@ -197,7 +254,7 @@ def _environment() -> Any:
             name = self._undefined_name
             if self._undefined_obj is jinja2.utils.missing and name is not None:
                 raise _top_level(str(name))
-            raise _Unknown("SW305", f"`{name}` is not there", str(name))
+            raise _absent(self._undefined_obj, name)
 
         __str__ = __iter__ = __len__ = __bool__ = __eq__ = __ne__ = __hash__ = _fail_with_undefined_error  # type: ignore[assignment]
         __add__ = __radd__ = __sub__ = __mul__ = __call__ = __getitem__ = __lt__ = __gt__ = _fail_with_undefined_error  # type: ignore[assignment]
@@ -214,10 +271,11 @@ def _environment() -> Any:
         known = [f"known are {listing(sorted(namespace))}"] if namespace and not near else []
         made._unknown = _Unknown(
             namespace.code,
-            f"`{namespace.name}.{name}` is not defined{namespace.hint}",
+            f"`{namespace.name}.{name}` is not defined{namespace.hints.get(name, namespace.hint)}",
             name,
             f"did you mean `{near}`?" if near else None,
             tuple(known),
+            owner=namespace.name,
         )
         return made
 
@@ -232,8 +290,19 @@ def _spelled(value: Any) -> Any:
     return scalar_text(value) if value is None or isinstance(value, bool) else value
 
 
+def _absent(value: Any, name: object) -> _Unknown:
+    """What a value that is there does not have."""
+    near = nearest(str(name), value) if isinstance(value, Mapping) else None
+    if isinstance(value, Mapping):
+        message = f"there is no `{name}`" if near else f"there is no `{name}`: there are {listing(value)}"
+    elif isinstance(value, list):
+        message = f"there is no item {name}: the list has {len(value)}, counted from 0"
+    else:
+        message = f"a single value has no `{name}`"
+    return _Unknown("SW305", message, str(name), f"did you mean `{near}`?" if near else None)
+
+
 def _top_level(name: str) -> _Unknown:
-    spaces = ("vars", "env", "target", "pipeline", "matrix", "inputs")
-    near = nearest(name, spaces)
-    notes = (f"templates know {listing(spaces)}",)
+    near = nearest(name, _NAMESPACES)
+    notes = (f"templates know {listing(_NAMESPACES)}",)
     return _Unknown("SW305", f"`{name}` is not defined", name, f"did you mean `{near}`?" if near else f"is it `vars.{name}`?", notes)

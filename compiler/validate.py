@@ -6,17 +6,19 @@ finds out what is wrong. The second one decides.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 import jsonschema_rs
+from yaml.nodes import ScalarNode
 
 from sagewright import schemas
 from sagewright.compiler.diagnostics import Sink, Span
-from sagewright.compiler.source import Map, Origin, key_origin, origin
+from sagewright.compiler.source import Map, Origin, key_origin, origin, scalar_text
 from sagewright.compiler.suggest import listing, nearest
-from sagewright.compiler.template import Failed
+from sagewright.compiler.template import Failed, has_template
 
 _TYPE_NAMES = {
     "object": "a mapping",
@@ -117,24 +119,42 @@ def _explain(name: str) -> Any:
 
 
 def _report(error: Any, value: Any, sink: Sink, owner: Origin | None, what: str) -> None:
-    path = list(error.absolute_path)
-    container, at = value, owner
-    for key in path:
-        at, container = origin(container, key) or at, container[key]
+    container, at, path = value, owner, ""
+    for key in error.absolute_path:
+        if not _is_longhand(container):
+            path += f"[{key}]" if isinstance(key, int) else f".{key}"
+        if container[key] is None and isinstance(key, str):  # there is little to see of a value that is missing
+            at, container = key_origin(container, key) or at, None
+        else:
+            at, container = origin(container, key) or at, container[key]
     span = at.span() if at else None
-    name = f"`{'.'.join(_segment(key) for key in path)}`" if path else (what or "the file")
+    name = f"`{path.removeprefix('.')}`" if path else (what or "the file")
+    if error.validator == "x-literal":
+        span = _reference_span(at, container) or span
     _EXPLAINERS.get(error.validator, _explain_form)(error, container, sink, span, name)
 
 
-def _segment(key: str | int) -> str:
-    return str(key)
+def _is_longhand(container: Any) -> bool:
+    """Whether a mapping was made from a shorthand: its author wrote a scalar."""
+    return isinstance(getattr(container, "node", None), ScalarNode)
+
+
+def _reference_span(at: Origin | None, text: str) -> Span | None:
+    """The place of the first reference in a text as it is written."""
+    found = _REFERENCE_RE.search(text)
+    written = at is not None and isinstance(at.node, ScalarNode) and at.node.value == text
+    return Origin(at.node, found.start(), found.end()).span() if at and found and written else None
+
+
+_REFERENCE_RE = re.compile(r"(?<!\$)\$\{[^}]*\}?")
 
 
 def _explain_unknown(error: Any, container: Any, sink: Sink, _span: Span | None, name: str) -> None:
     known = list(error.schema.get("properties", {}))
+    patterns = error.schema.get("patternProperties", ())
     for key in container:
-        if key in known:
-            continue
+        if key in known or has_template(key) or any(re.search(pattern, key) for pattern in patterns):
+            continue  # a template in a key is told already
         place = key_origin(container, key)
         near = nearest(key, [word for word in known if word not in container])
         sink.report(
@@ -166,7 +186,7 @@ def _explain_type(error: Any, container: Any, sink: Sink, span: Span | None, nam
     hint = None
     if "string" in wanted and container is None:
         hint = "it has no value"
-    elif wanted == ["boolean"] and isinstance(container, str) and container.lower() in ("yes", "no", "on", "off"):
+    elif "boolean" in wanted and isinstance(container, str) and container.lower() in ("yes", "no", "on", "off"):
         hint = f"write `{'true' if container.lower() in ('yes', 'on') else 'false'}`"
     elif set(wanted) & {"integer", "number"} and isinstance(container, str) and _is_number(container):
         hint = f"write {container} without quotes"
@@ -209,10 +229,10 @@ def _explain_enum(error: Any, container: Any, sink: Sink, span: Span | None, nam
 
 
 def _explain_form(error: Any, container: Any, sink: Sink, span: Span | None, name: str) -> None:
-    examples = [str(example) for example in error.schema.get("examples", ()) if not isinstance(example, (dict, list))]
-    title = error.schema.get("title", "value").lower()
-    notes = [f"for example {listing(examples, last='or')}"] if examples else []
-    sink.report("SW205", f"{name}: {_described(container)} is no {title}", span, notes=notes)
+    examples = [scalar_text(example) for example in error.schema.get("examples", ()) if not isinstance(example, (dict, list))]
+    notes = [error.schema["description"]] if "description" in error.schema else []
+    notes += [f"for example {listing(examples, last='or')}"] if examples else []
+    sink.report("SW205", f"{name} cannot be {_described(container)}", span, notes=notes)
 
 
 def _explain_range(error: Any, container: Any, sink: Sink, span: Span | None, name: str) -> None:

@@ -19,7 +19,8 @@ _BOX_MARGIN, _LINE_MARGIN, _LABEL_MARGIN = 16, 7, 8
 _GAP, _LABEL_GAP, _LABEL_HEIGHT = 36, 15, 18
 _SPREAD = 14
 """How far from each other lines meet a box."""
-_TRUNK_WEIGHT = 10.0
+_TRUNK_WEIGHT = 3.5
+"""Of lines on their way past rows: more than that of other long lines, less than that of short ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +53,11 @@ class Line:
 
 
 class Station(NamedTuple):
-    """A vertical piece of a line; curves lead from one to the next."""
+    """A vertical piece of a line, the way that the line goes; curves lead from one to the next."""
 
     x: float
-    top: float
-    bottom: float
+    start: float
+    end: float
 
 
 @dataclass(slots=True)
@@ -161,13 +162,15 @@ class _Layout:
         ends = self._ends()
         routes: list[list[Station]] = []
         for index, (line, chain) in enumerate(zip(self.down, self.chains, strict=True)):
-            start, end = ends[index]
+            upper_at, lower_at = ends[index]
             route = [
-                self._end(line.source, start, boxes, lower=True),
+                self._end(line.source, upper_at, boxes, lower=True),
                 *(self._station(cell) for cell in chain),
-                self._end(line.target, end, boxes, lower=False),
+                self._end(line.target, lower_at, boxes, lower=False),
             ]
-            routes.append(route[::-1] if self.upward[index] else route)
+            if self.upward[index]:
+                route = [Station(x, end, start) for x, start, end in reversed(route)]
+            routes.append(route)
         width = max(round(self.xs[c] + w / 2) for c, w in enumerate(self.grid.width))
         labels = [(line, float(self.xs[cell]), self._middle(cell)) for cell, line in self.labels.items()]
         return Level(width, self.bottoms[-1], boxes, routes, labels, self.crossings)
@@ -190,7 +193,7 @@ class _Layout:
 
     def _middle(self, cell: int) -> float:
         station = self._station(cell)
-        return (station.top + station.bottom) / 2
+        return (station.start + station.end) / 2
 
     def _end(self, index: int, at: float, boxes: list[tuple[int, int]], *, lower: bool) -> Station:
         box, (x, y) = self.boxes[index], boxes[index]

@@ -42,7 +42,9 @@ def _beginnings(grid: Grid, *, keep_first: bool) -> Iterator[list[list[int]]]:
     yield _unfolded(grid)
     if size <= _SMALL:
         yield _unfolded(grid, backwards=True)
-    chance = Random(0)  # the same each time, and in every Python: `random` is promised to be, `shuffle` is not
+    chance = Random(
+        0
+    )  # the same each time, and in every Python: `random` is promised to be, `shuffle` is not
     for _ in range(_TRIES * (_SMALL - size) // _SMALL):
         yield [
             list(row) if keep_first and not index else sorted(row, key=lambda _: chance.random())

@@ -208,7 +208,7 @@ class _Frame:
         for number, line in self.line_of.items():
             link = self.links[number]
             order = (1, self.depth) if self._holds(link.target) else (0, -self.depth)
-            route = [Station(x + s.x, y + s.top, y + s.bottom) for s in self.level.routes[line]]
+            route = [Station(x + s.x, y + s.start, y + s.end) for s in self.level.routes[line]]
             pieces.setdefault(number, []).append((order, route))
         first_of = {line: self.links[number] for number, line in reversed(self.line_of.items())}
         picture.labels += [(first_of[line], x + lx, y + ly) for line, lx, ly in self.level.labels]

@@ -149,20 +149,18 @@ def _route(link: Link, stations: list[Station]) -> str:
 
 
 def _path(stations: list[Station]) -> str:
-    """Straight down each station, and in a curve to the next; upwards where the line runs against the rows."""
-    up = stations[0].top > stations[-1].bottom
-    points = [(s.x, s.bottom, s.top) if up else (s.x, s.top, s.bottom) for s in stations]
-    x, y, _ = points[0]
+    """Straight along each station, and in a curve to the next."""
+    x, y, _ = stations[0]
     path = [f"M{_n(x)} {_n(y)}"]
-    for (_, _, leave), (to, enter, _) in pairwise(points):
+    for (_, _, leave), (to, enter, _) in pairwise(stations):
         if to != x:
             if leave != y:
                 path.append(f"V{_n(leave)}")
             bend = (leave + enter) / 2
             path.append(f"C{_n(x)} {_n(bend)} {_n(to)} {_n(bend)} {_n(to)} {_n(enter)}")
             x, y = to, enter
-    if points[-1][2] != y:
-        path.append(f"V{_n(points[-1][2])}")
+    if stations[-1].end != y:
+        path.append(f"V{_n(stations[-1].end)}")
     return "".join(path)
 
 

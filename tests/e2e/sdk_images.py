@@ -26,9 +26,9 @@ FOLDER = Path(image_uris.__file__).parent / "image_uri_config"
 NO_FRAMEWORKS = {"instance_gpu_info"}
 SCOPES = ("training", "inference", "processing")
 INSTANCES = (
-    None, "ml.m5.xlarge", "ml.t3.medium", "ml.g5.2xlarge", "ml.p2.xlarge", "ml.p3.2xlarge", "ml.p4d.24xlarge",
+    None, "ml.m5.xlarge", "ml.g5.2xlarge", "ml.p2.xlarge", "ml.p3.2xlarge", "ml.p4d.24xlarge",
     "ml.p4de.24xlarge", "ml.p5.48xlarge", "ml.p5en.48xlarge", "ml.p6e-gb200.36xlarge", "ml.inf1.xlarge",
-    "ml.inf2.xlarge", "ml.trn1.2xlarge", "ml.c7g.large", "ml.m6gd.large", "ml.c8g.large", "ml.r7gd.large",
+    "ml.inf2.xlarge", "ml.trn1.2xlarge", "ml.c7g.large", "ml.m6gd.large", "ml.c8g.large",
 )  # fmt: skip
 ORDINARY = ("ml.m5.xlarge", "ml.g5.2xlarge")
 

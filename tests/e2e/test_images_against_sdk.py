@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ SAMPLE, SEED = 2000, 20240229
 GUESSES = {
     "only scope": "the framework has one scope, and the SDK takes it whatever was asked; we refuse",
     "only version": "the framework has one version, and the SDK takes it whatever was asked; we refuse",
-    "newer Arm": "the SDK takes Gravitons that it does not know, and Grace, for x86 and Graviton's absence; we refuse",
+    "newer Arm": "the SDK takes Gravitons that it does not know, and Grace, for x86; we refuse",
     "Graviton for inference": "on Graviton the SDK gives the image for inference, also to jobs that train; we refuse",
     "first Neuron on inf2": "the SDK gives inf1's images of huggingface to inf2, which cannot run them; we give inf2's",
     "Neuron elsewhere": "the SDK gives an image for Neuron, which names no processor, to any machine; we refuse",
@@ -124,7 +125,7 @@ def guessed(case: Case) -> tuple[Case, list[str]]:
 def limit(case: Case, theirs: str | None, ours: str) -> str | None:
     """Which of the SDK's limits keeps it from giving our image."""
     if case.framework == "huggingface-neuronx" and case.scope != "inference" and case.instance is None:
-        return "Neuron's SDK in training tags" if theirs is None or without_sdk(ours) == theirs else None
+        return "Neuron's SDK in training tags" if theirs in (None, unpublished(case, ours)) else None
     if theirs is not None:
         return None
     if case.framework == "pytorch-smp" and case.instance is None:
@@ -142,9 +143,11 @@ def limit(case: Case, theirs: str | None, ours: str) -> str | None:
     return None
 
 
-def without_sdk(uri: str) -> str:
-    head, _, tail = uri.partition("-sdk")
-    return f"{head}-{tail.partition('-')[2]}"
+def unpublished(case: Case, ours: str) -> str:
+    """The tag that the SDK makes of ours: without Neuron's SDK, and with the base as it was asked for."""
+    repository, _, tag = ours.rpartition(":")
+    tag = re.sub(r"-sdk[\d.]+", "", tag).partition("-")[2]
+    return f"{repository}:{(case.base or '').removeprefix('pytorch')}-{tag}"
 
 
 @cache
