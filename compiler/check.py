@@ -63,14 +63,12 @@ def _check_dependency(step: Step, name: str, place: Origin | None, steps: dict[s
 
 
 def check_cycles(program: Program, sink: Sink) -> None:
-    """No step comes after itself. The cycle is shown as a path, with the place of each edge."""
-    found = graph.cycle(program)
-    if not found:
-        return
-    path = " → ".join(f"`{name}`" for name in [found[0].source, *(edge.target for edge in found)])
-    related = [Related(_why(edge), span) for edge in found if (span := _span(edge.origin)) is not None]
-    span = _span(found[0].origin) or program.nodes[found[0].target].step.source.name_origin.span()
-    sink.report("SW501", f"cycle: {path}", span, related=related)
+    """No step comes after itself. A cycle is shown as a path, with the place of each edge."""
+    for found in graph.cycles(program):
+        path = " → ".join(f"`{name}`" for name in [found[0].source, *(edge.target for edge in found)])
+        related = [Related(_why(edge), span) for edge in found if (span := _span(edge.origin)) is not None]
+        span = _span(found[0].origin) or program.nodes[found[0].target].step.source.name_origin.span()
+        sink.report("SW501", f"cycle: {path}", span, related=related)
 
 
 def _why(edge: Edge) -> str:
@@ -83,8 +81,6 @@ def _why(edge: Edge) -> str:
 
 def check_branches(program: Program, sink: Sink) -> None:
     """A step refers only to steps that have run when it runs, and does not join branches of which one is not taken."""
-    if graph.cycle(program):
-        return
     needs: dict[str, frozenset[tuple[str, str]]] = {}
     incoming: dict[str, list[Edge]] = {name: [] for name in program.nodes}
     for edge in program.edges:
@@ -99,11 +95,9 @@ def _branches_needed(
     """The branches that must be taken for a step to run; what contradicts itself is reported once, where it begins."""
     node = program.nodes[name]
     found: dict[tuple[str, str], Edge | None] = dict.fromkeys(node.context)
-    ordered = {edge.source for edge in incoming if edge.reason == "order"}
-    opted = set(found)
-    for edge in incoming:
-        if edge.reason == "order":
-            opted.update(needs[edge.source])
+    asked = [edge.source for edge in incoming if edge.reason in ("order", "run condition")]
+    """What the step says that it comes after: it runs only where that has run."""
+    opted = set(found).union(*(needs[source] for source in asked))
     for edge in incoming:
         if edge.reason in ("run condition", "branch"):
             continue
@@ -113,7 +107,7 @@ def _branches_needed(
             _report_never(program, name, conflict, found, edge, sink)
             return frozenset()  # nothing downstream is told again
         own = program.nodes[edge.source].context
-        if outside and edge.reason == "data" and edge.source not in ordered and any(b in own for b in outside):
+        if outside and edge.reason == "data" and edge.source not in asked and any(b in own for b in outside):
             _report_outside(program, edge, sink)
         found.update((branch, edge) for branch in needs[edge.source] if branch not in found)
     _check_contradiction(name, incoming, sink)

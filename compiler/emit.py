@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,9 +22,10 @@ from sagewright.compiler.expression import (
     StepRef,
 )
 from sagewright.compiler.graph import Program
+from sagewright.compiler.kind import DURATION, seconds
 from sagewright.compiler.merge import patch
 from sagewright.compiler.model import Cache, Dependency, Emitted, Parameter, Pipeline, RetryPolicy
-from sagewright.compiler.source import Map, Origin, key_origin
+from sagewright.compiler.source import Map, Origin, Seq, entry_origin, key_origin
 from sagewright.compiler.types import Type, is_assignable
 
 VERSION = "2020-12-01"
@@ -216,7 +218,10 @@ class _Values:
         return {"Std:JsonGet": {**source, "Path": expression.path}}
 
     def _violation(self, violation: shapes.Violation) -> None:
-        self._report(violation.code, violation.message, violation.origin, violation.help)
+        place = violation.origin
+        if violation.value is not None and self.step is not None:
+            place = _written_as(violation.value, self.step.source.body) or place
+        self._report(violation.code, violation.message, place, violation.help)
 
     def _report(self, code: str, message: str, place: Origin | None, help: str | None) -> None:
         if place is None and self.step is not None:
@@ -237,6 +242,25 @@ def _join(parts: tuple[Any, ...], values: _Values) -> dict[str, Any]:
     return {"Std:Join": {"On": "", "Values": spelt}}
 
 
+def _written_as(value: Any, body: Map) -> Origin | None:
+    """Where in a step's body a number or a Boolean of its Arguments is written, if only one thing there can be it."""
+    found = [place for leaf, place in _leaves(body) if type(leaf) is type(value) and leaf == value]
+    found += [place for leaf, place in _leaves(body) if isinstance(leaf, str) and DURATION.fullmatch(leaf) and seconds(leaf) == value]
+    return found[0] if len(found) == 1 else None
+
+
+def _leaves(value: Any) -> Iterator[tuple[Any, Origin]]:
+    """Every scalar in a body that has a place."""
+    if not isinstance(value, (Map, Seq)):
+        return
+    for key in value if isinstance(value, Map) else range(len(value)):
+        place = entry_origin(value, key)
+        if isinstance(value[key], (Map, Seq)):
+            yield from _leaves(value[key])
+        elif place is not None:
+            yield value[key], place
+
+
 def _place(expression: Expression, step: Emitted | None) -> Origin | None:
     if isinstance(expression, Join):
         expression = next((p for p in expression.parts if not isinstance(p, str)), expression)
@@ -251,7 +275,7 @@ def written(expression: Expression) -> str:
         return f"`{text.removeprefix('${').removesuffix('}').strip()}`"
     if isinstance(expression, ParameterRef):
         return f"`parameters.{expression.name}`"
-    return "the reference"
+    return "the text" if isinstance(expression, Join) else "the reference"
 
 
 def _noun(wanted: Type) -> str:
@@ -260,5 +284,5 @@ def _noun(wanted: Type) -> str:
 
 def _cast_hint(given: Type, wanted: Type) -> str | None:
     if given is Type.STRING and wanted in (Type.INTEGER, Type.FLOAT, Type.BOOLEAN):
-        return f"SageMaker does not read a {wanted} from a String"
+        return f"SageMaker does not turn a String into another type"
     return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -119,21 +119,26 @@ def _references(value: Any) -> Iterator[tuple[str, Origin | None, str]]:
                 yield operand.step, operand.origin, operand.report
 
 
-def cycle(program: Program) -> list[Edge]:
-    """The edges of one cycle, beginning with the step that stands first in the file; empty where there is none."""
+def cycles(program: Program) -> list[list[Edge]]:
+    """The edges of cycles, one for each knot of steps that hang on one another. A cycle begins with the step that
+    stands first in the file, and is the shortest that it is in."""
     if nx.is_directed_acyclic_graph(program.graph):
         return []
-    component = min(
-        (c for c in nx.strongly_connected_components(program.graph) if len(c) > 1 or program.graph.has_edge(*(2 * tuple(c)))),
-        key=lambda c: min(program.nodes[name].index for name in c),
-    )
-    first = min(component, key=lambda name: program.nodes[name].index)
-    inside = program.graph.subgraph(component)
-    back = [name for name in inside.predecessors(first)]
-    paths = [nx.shortest_path(inside, first, name) for name in sorted(back, key=lambda n: program.nodes[n].index)]
-    shortest = min(paths, key=len)
-    names = [*shortest, first]
+    knots = nx.strongly_connected_components(program.graph)
+    tied = (knot for knot in knots if len(knot) > 1 or program.graph.has_edge(*(2 * tuple(knot))))
+    return [_cycle(program, knot) for knot in sorted(tied, key=lambda knot: min(map(_index(program), knot)))]
+
+
+def _cycle(program: Program, knot: set[str]) -> list[Edge]:
+    first = min(knot, key=_index(program))
+    inside = program.graph.subgraph(knot)
+    back = sorted(inside.predecessors(first), key=_index(program))
+    names = [*min((nx.shortest_path(inside, first, name) for name in back), key=len), first]
     return [_edge(program, source, target) for source, target in zip(names, names[1:], strict=False)]
+
+
+def _index(program: Program) -> Callable[[str], int]:
+    return lambda name: program.nodes[name].index
 
 
 def _edge(program: Program, source: str, target: str) -> Edge:
@@ -141,5 +146,10 @@ def _edge(program: Program, source: str, target: str) -> Edge:
 
 
 def order(program: Program) -> list[str]:
-    """The steps in an order in which they can run, as near to the file's as that allows. The graph has no cycle."""
-    return list(nx.lexicographical_topological_sort(program.graph, key=lambda name: program.nodes[name].index))
+    """The steps in an order in which they can run, as near to the file's as that allows. Those that never can, since
+    they are in a cycle or come after one, are left out."""
+    graph = program.graph
+    if not nx.is_directed_acyclic_graph(graph):
+        tied = {edge.source for cycle in cycles(program) for edge in cycle}
+        graph = graph.subgraph(set(graph) - tied.union(*(nx.descendants(graph, name) for name in tied)))
+    return list(nx.lexicographical_topological_sort(graph, key=_index(program)))

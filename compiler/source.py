@@ -163,6 +163,12 @@ def origin(container: Any, key: str | int) -> Origin | None:
     return Origin(value_node) if value_node is not None else None
 
 
+def entry_origin(container: Any, key: str | int) -> Origin | None:
+    """Where the value of `key` stands; None where it is not written in this container."""
+    value_node = _children(getattr(container, "node", None), key)[1]
+    return Origin(value_node) if value_node is not None else None
+
+
 def key_origin(container: Any, key: str) -> Origin | None:
     """Where the key itself stands."""
     node = getattr(container, "node", None)

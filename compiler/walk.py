@@ -32,6 +32,8 @@ class Violation:
     origin: Origin | None
     path: str
     help: str | None = None
+    value: Any = None
+    """The scalar at fault, where it has no place of its own, and `origin` is only near."""
 
 
 class Problem(NamedTuple):
@@ -56,7 +58,9 @@ class Walk:
 
     def refuse(self, problem: Problem, value: Any, frame: Frame | None, key: Key) -> None:
         """Report what is wrong with the value at `key` of `frame`."""
-        self._tell(problem, _path(frame, key), place_of(value, frame, key))
+        exact = own_origin(value) or (entry_origin(frame[2], key) if frame and key is not None else None)
+        place = exact or place_of(value, frame, key)
+        self._tell(problem, _path(frame, key), place, value if exact is None else None)
 
     def refuse_key(self, problem: Problem, frame: Frame, key: str) -> None:
         """Report what is wrong with a key of a map."""
@@ -113,9 +117,9 @@ class Walk:
             return self.refuse(Problem("SW603", "must be a value, not null"), value, frame, key)
         return str(value) if isinstance(value, str) else value
 
-    def _tell(self, problem: Problem, path: str, place: Origin | None) -> None:
+    def _tell(self, problem: Problem, path: str, place: Origin | None, value: Any = None) -> None:
         message = f"`{path or self.operation}` {problem.what}"
-        self._report(Violation(problem.code, message, place, path, problem.help))
+        self._report(Violation(problem.code, message, place, path, problem.help, value))
 
 
 def is_function(value: Any) -> bool:
@@ -131,7 +135,7 @@ def place_of(value: Any, frame: Frame | None, key: Key) -> Origin | None:
     found = _first_place(value)
     while found is None and frame is not None:
         outer, outer_key, container = frame
-        found = (origin(container, key) if key is not None else None) or _first_place(container)
+        found = (entry_origin(container, key) if key is not None else None) or _around(container)
         frame, key = outer, outer_key
     return found
 

@@ -333,7 +333,7 @@ def drawings(draw: st.DrawFn, *, lawful: bool) -> Drawing:
     return Drawing(tuple(nodes), tuple(Edge(*e, reason, label) for e, reason, label in chosen), tuple(groups))
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(drawings(lawful=True))
 def test_nothing_overlaps_whatever_the_pipeline(drawing: Drawing) -> None:
     check_places(drawing)
@@ -341,7 +341,7 @@ def test_nothing_overlaps_whatever_the_pipeline(drawing: Drawing) -> None:
     assert svg(drawing) == svg(drawing)
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(drawings(lawful=False))
 def test_what_no_pipeline_has_is_drawn_too(drawing: Drawing) -> None:
     """Cycles, and lines out of branches, which may pass over nodes."""
