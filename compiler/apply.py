@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal
@@ -103,7 +103,7 @@ def _guard(compilation: Compilation, clients: Clients) -> None:
 
 
 @contextmanager
-def _locked(compilation: Compilation, clients: Clients, report: Report) -> Iterator[Lock | None]:
+def _locked(compilation: Compilation, clients: Clients, report: Report) -> Generator[Lock | None]:
     """Hold the pipeline's lock; None, and said, where there can be none. Raises Refused and AwsError."""
     if compilation.bucket is None:
         report("no bucket is known, so there is no lock: let nobody else upsert this pipeline now")

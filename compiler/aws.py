@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -159,7 +159,7 @@ class Clients:
 
 
 @contextlib.contextmanager
-def translated(service: str, operation: str, parameters: Mapping[str, Any]) -> Iterator[None]:
+def translated(service: str, operation: str, parameters: Mapping[str, Any]) -> Generator[None]:
     """Whatever botocore raises inside becomes an AwsError."""
     try:
         yield

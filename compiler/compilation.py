@@ -94,4 +94,8 @@ class Compilation:
                 }
                 for upload in self.uploads
             ],
+            "functions": [
+                {"name": f.name, "alias": f.alias, "sha256": f.asset.digest, "source": str(f.asset.path)}
+                for f in self.functions
+            ],
         }

@@ -188,6 +188,54 @@ def _list(value: Any) -> Sequence[Any]:
     return value if isinstance(value, list) else ()
 
 
+# -- cache keys -------------------------------------------------------------------------------------------------------
+
+_DEFINITIONS = ("AlgorithmSpecification", "HyperParameterRanges", "InputDataConfig", "StaticHyperParameters")
+_CHECK = ("SkipCheck", "RegisterNewBaseline", "ModelPackageGroupName", "SuppliedBaselineConstraints")
+
+CACHE_ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
+    "Processing": ("AppSpecification", "Environment", "ProcessingInputs"),
+    "Training": (
+        *("AlgorithmSpecification", "CheckpointConfig", "DebugHookConfig", "DebugRuleConfigurations"),
+        *("Environment", "HyperParameters", "InputDataConfig"),
+    ),
+    "Tuning": (
+        "HyperParameterTuningJobConfig",
+        *(f"TrainingJobDefinition.{member}" for member in (*_DEFINITIONS, "TuningObjective")),
+        "TrainingJobDefinitions",
+    ),
+    "AutoML": (
+        *("AutoMLJobConfig.CompletionCriteria", "AutoMLJobConfig.CandidateGenerationConfig"),
+        *("AutoMLJobConfig.DataSplitConfig", "AutoMLJobConfig.Mode"),
+        *("AutoMLJobObjective", "InputDataConfig", "ProblemType"),
+    ),
+    "Transform": ("DataProcessing", "Environment", "ModelName", "TransformInput"),
+    "EMR": ("ClusterId", "StepConfig"),
+}
+"""What of a step's Arguments SageMaker compares with earlier runs. Source: developer guide, "Default cache key
+attributes by pipeline step type"."""
+
+
+def cache_attributes(step: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides whether an earlier run of `step` is taken, its `arguments` resolved or not.
+
+    Of a type whose attributes AWS does not list (Lambda, Callback, EndpointConfig, ...), and of the checks, whose job
+    configuration counts as a whole, that is all of the Arguments: rather a miss too many than a hit.
+    """
+    listed = CACHE_ATTRIBUTES.get(_text(step.get("Type")))
+    if listed is None:
+        beside = (*_CHECK, "SuppliedBaselineStatistics", "CheckType", "FunctionArn", "SqsQueueUrl", "OutputParameters")
+        return {"Arguments": arguments, **{member: step[member] for member in beside if member in step}}
+    found: dict[str, Any] = {}
+    for path in listed:
+        value: Any = arguments
+        for member in path.split("."):
+            value = value.get(member) if isinstance(value, Mapping) else None
+        if value not in (None, [], {}):
+            found[path] = value
+    return found
+
+
 # -- equality by meaning ----------------------------------------------------------------------------------------------
 
 

@@ -84,7 +84,7 @@ class Compiler:
         parsed = parse(document, settings, sink) if document is not None else None
         if parsed is None:
             return Result(shown, sink.diagnostics, sink.texts)
-        resolved = resolve(parsed, sink)
+        resolved = resolve(parsed, settings, sink)
         lowered = lower(resolved.pipeline, settings, resolved.broken, sink)
         program = build(resolved.pipeline, lowered.steps, parsed.names)
         check(program, sink)

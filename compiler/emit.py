@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -22,9 +23,9 @@ from sagewright.compiler.expression import (
     StepRef,
 )
 from sagewright.compiler.graph import Program
-from sagewright.compiler.kind import DURATION, seconds
+from sagewright.compiler.kind import seconds
 from sagewright.compiler.merge import patch
-from sagewright.compiler.model import Cache, Dependency, Emitted, Parameter, Pipeline, RetryPolicy
+from sagewright.compiler.model import Cache, Dependency, Emitted, Parameter, Pipeline, Request, RetryPolicy
 from sagewright.compiler.source import Map, Origin, Seq, entry_origin, key_origin
 from sagewright.compiler.types import Type, is_assignable
 
@@ -119,13 +120,21 @@ def _arguments(step: Emitted, sink: Sink) -> Any:
     if "Conditions" in step.arguments and step.branches:
         return _condition(step, values, sink)
     made = values.bind(step.arguments, step.request, step.omits)
-    for member, (code, why) in step.source.kind.refused.items():
-        if member in step.arguments:
-            place = key_origin(step.arguments, member) or step.source.name_origin
-            sink.report(code, f"`{member}`: {why}", place.span())
+    _report_refused(step, sink)
     for member, nested in step.branches.items():
         made[member] = [_step(one, sink) for one in nested]
     return made
+
+
+def _report_refused(step: Emitted, sink: Sink) -> None:
+    for path, (code, why) in step.refused.items():
+        *within, member = path.split(".")
+        container = step.arguments
+        for name in within:
+            container = container.get(name) if isinstance(container, dict) else None
+        if isinstance(container, dict) and container.get(member) is not None:
+            place = key_origin(container, member) or step.source.name_origin
+            sink.report(code, f"`{path}`: {why}", place.span())
 
 
 def _condition(step: Emitted, values: _Values, sink: Sink) -> dict[str, Any]:
@@ -166,8 +175,8 @@ class _Values:
     step: Emitted | None
     sink: Sink
 
-    def bind(self, value: Any, request: str | None, omits: tuple[str, ...], *, keep_nulls: bool = False) -> Any:
-        service = self.step.source.kind.service if self.step else "sagemaker"
+    def bind(self, value: Any, request: Request | None, omits: tuple[str, ...], *, keep_nulls: bool = False) -> Any:
+        service = self.step.service if self.step else "sagemaker"
         if keep_nulls and isinstance(value, dict):
             return {k: None if v is None else self.bind(v, None, (), keep_nulls=True) for k, v in value.items()}
         return shapes.bind(value, request, omits=omits, variable=self.variable, report=self._violation, service=service)
@@ -245,8 +254,12 @@ def _join(parts: tuple[Any, ...], values: _Values) -> dict[str, Any]:
 def _written_as(value: Any, body: Map) -> Origin | None:
     """Where in a step's body a number or a Boolean of its Arguments is written, if only one thing there can be it."""
     found = [place for leaf, place in _leaves(body) if type(leaf) is type(value) and leaf == value]
-    found += [place for leaf, place in _leaves(body) if isinstance(leaf, str) and DURATION.fullmatch(leaf) and seconds(leaf) == value]
+    found += [place for leaf, place in _leaves(body) if _is_duration(leaf) and seconds(leaf) == value]
     return found[0] if len(found) == 1 else None
+
+
+def _is_duration(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[0-9]+(\.[0-9]+)?[smhd]", value) is not None
 
 
 def _leaves(value: Any) -> Iterator[tuple[Any, Origin]]:
@@ -284,5 +297,5 @@ def _noun(wanted: Type) -> str:
 
 def _cast_hint(given: Type, wanted: Type) -> str | None:
     if given is Type.STRING and wanted in (Type.INTEGER, Type.FLOAT, Type.BOOLEAN):
-        return f"SageMaker does not turn a String into another type"
+        return "SageMaker does not turn a String into another type"
     return None

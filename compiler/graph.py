@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Literal
 
 import networkx as nx
@@ -99,6 +100,8 @@ def _once(edge: Edge, seen: set[tuple[str, str]]) -> Iterator[Edge]:
 
 def _references(value: Any) -> Iterator[tuple[str, Origin | None, str]]:
     """Every step that `value` refers to: its name, the place, and what of it is used."""
+    if isinstance(value, str):  # as most leaves are
+        return
     if isinstance(value, dict):
         raw = value.get("Get")
         if isinstance(raw, str) and len(value) == 1:
@@ -134,7 +137,7 @@ def _cycle(program: Program, knot: set[str]) -> list[Edge]:
     inside = program.graph.subgraph(knot)
     back = sorted(inside.predecessors(first), key=_index(program))
     names = [*min((nx.shortest_path(inside, first, name) for name in back), key=len), first]
-    return [_edge(program, source, target) for source, target in zip(names, names[1:], strict=False)]
+    return [_edge(program, source, target) for source, target in pairwise(names)]
 
 
 def _index(program: Program) -> Callable[[str], int]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sagewright.compiler.model import Emitted, Step
+from sagewright.compiler.model import Emitted, Request, Step
 from sagewright.compiler.source import Map, Origin, origin, scalar_text, source_text
 from sagewright.compiler.types import Type
 
@@ -30,6 +30,10 @@ class Context(Protocol):
     @property
     def region(self) -> str:
         """The target's region; SW806 where there is none."""
+        ...
+
+    def find_step(self, name: str, at: Origin | None) -> Step | None:
+        """The pipeline's step of that name, its references resolved; None (SW301) where there is none."""
         ...
 
     def error(
@@ -110,19 +114,43 @@ class Function:
     memory_mb: int
 
 
+class Scope(Protocol):
+    """What a kind may ask for while a reference to one of its steps is resolved."""
+
+    def value(self, container: Any, key: str | int) -> Any:
+        """The value at `key`, its references resolved."""
+        ...
+
+    def job_output(self, step: str) -> str:
+        """As of `Context`."""
+        ...
+
+
+class UnavailableError(Exception):
+    """A step has nothing that a piece of sugar could mean. The text continues "the step `S` has no `x`: "."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sugar:
-    """A short name for a property: `${steps.S.model_data}`, or with `names`, `${steps.S.outputs.train}`.
+    """A short name for a property: `${steps.S.model_data}`; with `names`, `${steps.S.outputs.train}`; with `items`,
+    how many there are, `${steps.S.top_model_data[0]}`.
 
-    `path` is in the Describe response's spelling, `{}` standing for the name. `names` gives the declared names with
-    their types; a type of None marks a name that has no such property (its `why` says so). Without declared names
-    (`names` returns None) any name goes.
+    `path` is in the Describe response's spelling, `{}` standing for the name or the index. `names` gives the declared
+    names with their types; a type of None marks a name that has no such property (its `why` says so). Without
+    declared names (`names` returns None) any name goes. `make` is for what is no property: the expression, from the
+    step as it is written, the index, and the scope. It may raise `UnavailableError`.
     """
 
-    path: str
+    path: str = ""
     type: Type = Type.STRING
     names: Callable[[Map], Mapping[str, Type | None] | None] | None = None
     why: str = ""
+    items: int | None = None
+    make: Callable[[Step, int, Scope], Expression] | None = None
+
+    def shown(self, word: str) -> str:
+        """How messages and pages write it: `outputs.<name>`, `top_model_data[<number>]`."""
+        return f"{word}.<name>" if self.names else word if self.items is None else f"{word}[<number>]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +165,10 @@ class StepKind:
     """Step → steps, for kinds that emit several; the last one has the step's own name."""
     extra: Callable[[Step, Context], dict[str, Any]] | None = None
     """Keys beside Arguments."""
-    request: str | None = None
-    """The botocore operation whose input Arguments must match."""
+    request: Request | None = None
+    """What Arguments must match."""
     omits: tuple[str, ...] = ()
+    """Members that may be absent though they are required, as paths: `ClusterConfig.Name`."""
     properties: str | None = None
     """The botocore shape of `Steps.S.*`; None: see `attributes`."""
     attributes: tuple[str, ...] | None = None
@@ -153,11 +182,15 @@ class StepKind:
     conditions: tuple[str, ...] = ()
     """Keys that hold a bare condition."""
     longhand: Mapping[str, str] = field(default_factory=dict)
-    """Keys with a shorthand: `instance: x` is `instance: {type: x}` for {"instance": "type"};
-    "inputs.*": "source" does so for each entry."""
+    """Keys with a shorthand, as paths: `instance: x` is `instance: {type: x}` for {"instance": "type"}; "inputs.*":
+    "source" does so for each entry. The member "framework" takes a version with it: `xgboost:1.7-1`; it need not be
+    given for a step's own `image`."""
 
     refused: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """Members of Arguments to report where they are written (by `api:`), whatever AWS's shape says: the code, and why."""
+    """Members of Arguments, as paths, to report where they are written (by `api:`), whatever AWS's shape says: the
+    code, and why."""
+    unproven: str = ""
+    """Why nobody knows whether `Steps.S.*` works: a warning wherever it is used."""
 
     def lower(self, step: Step, context: Context) -> list[Emitted]:
         """The steps of the definition that `step` stands for."""
@@ -178,7 +211,9 @@ def emitted(step: Step, name: str, kind: StepKind, arguments: Any, **changes: An
         arguments=arguments,
         source=step,
         request=kind.request,
+        service=kind.service,
         omits=kind.omits,
+        refused=kind.refused,
         depends_on=step.depends_on,
         retry=step.retry,
         cache=step.cache,
@@ -187,32 +222,6 @@ def emitted(step: Step, name: str, kind: StepKind, arguments: Any, **changes: An
         api=step.api,
     )
     return replace(made, **changes) if changes else made
-
-
-@dataclass(frozen=True, slots=True)
-class NativeType:
-    """What is known of a step type that is written as `native`."""
-
-    request: str | None
-    omits: tuple[str, ...] = ()
-    properties: str | None = None
-
-
-NATIVE_TYPES = {
-    "Processing": NativeType("CreateProcessingJob", ("ProcessingJobName",), "DescribeProcessingJobResponse"),
-    "Training": NativeType("CreateTrainingJob", ("TrainingJobName",), "DescribeTrainingJobResponse"),
-    "Tuning": NativeType(
-        "CreateHyperParameterTuningJob", ("HyperParameterTuningJobName",), "DescribeHyperParameterTuningJobResponse"
-    ),
-    "Transform": NativeType("CreateTransformJob", ("TransformJobName",), "DescribeTransformJobResponse"),
-    "AutoML": NativeType("CreateAutoMLJob", ("AutoMLJobName",), "DescribeAutoMLJobResponse"),
-    "Model": NativeType("CreateModel", ("ModelName",), "DescribeModelOutput"),
-    "RegisterModel": NativeType("CreateModelPackage", (), "DescribeModelPackageOutput"),
-    "EndpointConfig": NativeType("CreateEndpointConfig", ("EndpointConfigName",), "DescribeEndpointConfigOutput"),
-    "Endpoint": NativeType("CreateEndpoint", (), "DescribeEndpointOutput"),
-    "InferenceComponent": NativeType("CreateInferenceComponent", (), "DescribeInferenceComponentOutput"),
-}
-"""Step type → its request and description. Source: semantics of the SDK (sagemaker 3.27) and botocore's shapes."""
 
 
 # -- helpers that kinds share -----------------------------------------------------------------------------------------
@@ -263,12 +272,14 @@ def named(prefix: str, name: str) -> str:
 
 __all__ = [
     "JOB_RETRIES",
-    "NATIVE_TYPES",
     "STEP_RETRIES",
     "Context",
     "Expression",
+    "Request",
+    "Scope",
     "StepKind",
     "Sugar",
+    "UnavailableError",
     "as_text",
     "emitted",
     "in_full",

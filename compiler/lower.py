@@ -18,6 +18,7 @@ from sagewright.compiler.merge import patch
 from sagewright.compiler.model import Emitted, Pipeline, Step
 from sagewright.compiler.project import FILE, Settings
 from sagewright.compiler.source import Map, Origin, document_of, key_origin, source_text
+from sagewright.compiler.suggest import listing, nearest
 
 ALIAS_LENGTH = 12
 """Hex digits of the code's hash in the name of a Lambda alias."""
@@ -34,18 +35,19 @@ class Lowered:
 
 def lower(pipeline: Pipeline, settings: Settings, broken: Iterable[str], sink: Sink) -> Lowered:
     """Lower every step that is fit for it. Mistakes are reported, and the rest is lowered all the same."""
-    shared = _Shared(pipeline, settings, sink)
-    steps = _lower_all(pipeline.steps, frozenset(broken), shared)
+    known = {step.name: step for step in pipeline.every_step()}
+    shared = _Shared(pipeline, settings, known, frozenset(broken), sink)
+    steps = _lower_all(pipeline.steps, shared)
     return Lowered(steps, list(shared.uploads.values()), list(shared.functions.values()))
 
 
-def _lower_all(steps: Iterable[Step], broken: frozenset[str], shared: _Shared) -> list[Emitted]:
+def _lower_all(steps: Iterable[Step], shared: _Shared) -> list[Emitted]:
     made: list[Emitted] = []
     for step in steps:
         branches = {
-            member: _lower_all(step.branches.get(key, ()), broken, shared) for key, member in step.kind.branches.items()
+            member: _lower_all(step.branches.get(key, ()), shared) for key, member in step.kind.branches.items()
         }
-        if step.name in broken:
+        if step.name in shared.broken:
             # Not fit to be lowered itself; the steps that it nests are checked as if they stood beside it.
             made.extend(nested for branch in branches.values() for nested in branch)
             continue
@@ -63,6 +65,8 @@ def _lower_all(steps: Iterable[Step], broken: frozenset[str], shared: _Shared) -
 class _Shared:
     pipeline: Pipeline
     settings: Settings
+    steps: Mapping[str, Step]
+    broken: frozenset[str]
     sink: Sink
     uploads: dict[str, Upload] = field(default_factory=dict)
     functions: dict[str, LambdaFunction] = field(default_factory=dict)
@@ -86,6 +90,15 @@ class Lowering:
             self._lacking("SW806", "no region", "region")
         return region or "us-east-1"
 
+    def find_step(self, name: str, at: Origin | None) -> Step | None:
+        found = self._shared.steps.get(name)
+        if found is None and name not in self._shared.broken:
+            near = nearest(name, self._shared.steps)
+            help = f"did you mean `{near}`?" if near else None
+            notes = () if near else (f"there are {listing(list(self._shared.steps))}",)
+            self.error("SW301", f"unknown step `{name}`", at, help=help, notes=notes)
+        return found
+
     def error(
         self, code: str, message: str, at: Origin | None = None, *, help: str | None = None, notes: tuple[str, ...] = ()
     ) -> None:
@@ -102,7 +115,7 @@ class Lowering:
         role = self.step.body.get("role") or self._shared.pipeline.role
         if role is None:
             self._lacking("SW805", "no role", "role")
-        return role
+        return role or "arn:aws:iam::000000000000:role/none"
 
     def bucket(self) -> str:
         bucket = self._shared.settings.bucket
@@ -115,7 +128,8 @@ class Lowering:
         return Join((base, ExecutionRef("PipelineExecutionId"), f"/{step}/{name}"))
 
     def job_output(self, step: str) -> str:
-        return f"s3://{self.bucket()}/{self._shared.settings.prefix}/{self.pipeline}/{step}"
+        self.bucket()  # which reports that there is none
+        return self._shared.settings.job_output(self.pipeline, step)
 
     # -- images -------------------------------------------------------------------------------------------------------
 
@@ -197,6 +211,8 @@ class Lowering:
 
     def function(self, function: Function, at: Origin | None) -> str | None:
         account = self._account()
+        if account is None and self._shared.pipeline.role is None and self.step.body.get("lambda_role") is None:
+            return None  # the missing role is told already
         if account is None:
             message = f"the account of the Lambda function `{function.name}` is not known: its ARN holds it"
             self.error("SW811", message, at, help=f"give the target an `account:` in {FILE}, or a role")

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from sagewright.compiler.kind import StepKind
 
 
+Request = str | Mapping[str, Any]
+"""What a step's Arguments must match: the input of the botocore operation of that name; or of no one operation, then
+the members that they have, each with its shape (see `shapes.bind`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """A pipeline parameter. `default` is None where it must be given at start."""
@@ -113,16 +118,18 @@ class Emitted:
     """A step of the definition, before it is typed: what a kind lowers a `Step` to.
 
     `arguments` is in AWS's spelling, with expressions as leaves; `extra` are the keys beside it (PropertyFiles, ...).
-    `request` is the botocore operation whose input `arguments` must match (None: not checked), `omits` the members
-    of it that Pipelines sets itself.
+    `request` is what `arguments` must match (None: not checked) in the API of `service`, `omits` the members of it
+    that Pipelines sets itself, `refused` those that are reported (see `StepKind`).
     """
 
     name: str
     type: str
     arguments: Any
     source: Step
-    request: str | None = None
+    request: Request | None = None
+    service: str = "sagemaker"
     omits: tuple[str, ...] = ()
+    refused: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
     depends_on: tuple[Dependency, ...] = ()
     retry: tuple[RetryPolicy, ...] = ()

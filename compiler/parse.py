@@ -223,9 +223,7 @@ def _steps(reader: _Reader, bodies: Map, parent: str | None, branch: str | None)
             continue
         reader.names[name] = place
         if not isinstance(body, Map):
-            if parent is not None:
-                reader.sink.report("SW203", f"the step `{name}` is a mapping with its keys", _span(origin(bodies, name)))
-            reader.broken.add(name)
+            reader.broken.add(name)  # the schema has told
             continue
         step = _step(reader, name, body, place, parent, branch)
         if step is not None:
@@ -375,30 +373,37 @@ def _all_keys() -> frozenset[str]:
 
 def longhand(body: Map, kind: StepKind) -> Map:
     """`body` with its shorthands made long: `instance: x` is `instance: {type: x}`."""
+    for path, member in {**kind.longhand, "image": "framework"}.items():
+        body = _made_long(body, path.split("."), member)
+    return body
+
+
+def _made_long(body: Map, path: list[str], member: str) -> Map:
+    """`body` with the shorthand at `path` made long; `*` stands for every key."""
+    key, *rest = path
     changed: dict[str, Any] = {}
-    for path, member in kind.longhand.items():
-        key, _, rest = path.partition(".")
-        value = body.get(key)
-        if rest == "*" and isinstance(value, Map):
-            entries = {name: _long(value, name, member) for name in value}
-            if any(entries[name] is not value[name] for name in value):
-                changed[key] = Map(entries, value.node)
-        elif not rest and key in body:
-            changed[key] = _long(body, key, member)
-    image = body.get("image")
-    if isinstance(image, str) and _FRAMEWORK.fullmatch(image):
-        framework, version = image.split(":", 1)
-        place = origin(body, "image")
-        changed["image"] = Map({"framework": framework, "version": version}, place.node if place else None)
-    return Map({**body, **changed}, body.node) if changed else body
+    for name in body if key == "*" else (key,) if key in body else ():
+        value = body[name]
+        if not rest:
+            changed[name] = _long(body, name, member)
+        elif isinstance(value, Map):
+            changed[name] = _made_long(value, rest, member)
+    if all(made is body[name] for name, made in changed.items()):
+        return body
+    return Map({**body, **changed}, body.node)
 
 
 def _long(container: Map, key: str, member: str) -> Any:
     value = container[key]
     if isinstance(value, (Map, Seq)) or value is None:
         return value
+    data = {member: value}
+    if member == "framework":  # of an image that is no URI
+        if not isinstance(value, str) or not _FRAMEWORK.fullmatch(value):
+            return value
+        data["framework"], data["version"] = value.split(":", 1)
     place = origin(container, key)
-    return Map({member: value}, place.node if place else None)
+    return Map(data, place.node if place else None)
 
 
 def _without_nulls(value: Any, schema: Mapping[str, Any], *, declares: bool = False) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 from sagewright.compiler.diagnostics import Sink, Span
 from sagewright.compiler.kind import StepKind, seconds
 from sagewright.compiler.model import Cache, RetryPolicy
-from sagewright.compiler.source import Map, Origin, Seq, origin
+from sagewright.compiler.source import Map, Origin, Seq, key_origin, origin, own_origin
 from sagewright.compiler.suggest import listing, nearest
 from sagewright.compiler.template import Failed
 
@@ -80,39 +80,44 @@ def _errors(written: Seq, kind: StepKind, sink: Sink, inherited: bool, seen: dic
         error = ERRORS.get(word, word)
         if error not in ERRORS.values():
             continue  # the schema has told
-        place = _span(origin(written, position))
+        at = origin(written, position)
         if error in seen:
-            sink.report("SW212", f"`{word}` stands in two retry policies of the step", place)
+            sink.report("SW212", f"`{word}` stands in two retry policies of the step", _span(at))
             continue
         seen[error] = index
         if error in kind.retryable:
             yield error
         elif not inherited:
             has = listing([short for short, long in ERRORS.items() if long in kind.retryable])
-            sink.report("SW212", f"a step of kind `{kind.name}` is not retried on `{word}`", place, notes=[f"it is on {has}"])
+            sink.report("SW212", f"a step of kind `{kind.name}` is not retried on `{word}`", _span(at), notes=[f"it is on {has}"])
 
 
 def _timing(entry: Map, sink: Sink) -> tuple[int, float, int | None, int | None] | None:
-    """Interval (s), backoff, attempts and expiry (min); None (reported) where they are beyond SageMaker's limits."""
+    """Interval (s), backoff, attempts and expiry (min); None (reported) where they are not usable."""
+    interval, expiry = _seconds(entry.get("interval", 1)), _seconds(entry.get("expire_after"))
+    backoff, attempts = entry.get("backoff", 2.0), entry.get("max_attempts")
+    _check_times(entry, interval, expiry, sink)
     both = "max_attempts" in entry and "expire_after" in entry
     if both or not ("max_attempts" in entry or "expire_after" in entry):
         what = "both `max_attempts` and `expire_after`" if both else "neither `max_attempts` nor `expire_after`"
-        place = origin(entry, "expire_after" if both else "errors")
+        place = key_origin(entry, "expire_after") if both else own_origin(entry)
         sink.report("SW212", f"the retry policy has {what}: exactly one is needed", _span(place))
         return None
-    interval, expiry = _seconds(entry.get("interval", 1)), _seconds(entry.get("expire_after"))
-    backoff, attempts = entry.get("backoff", 2.0), entry.get("max_attempts")
     if not isinstance(interval, int) or not isinstance(backoff, (int, float)):
         return None
-    if not 1 <= interval <= MAX_INTERVAL:
-        sink.report("SW212", f"`interval` is {interval} s: from 1 s to 12 h is allowed", _span(origin(entry, "interval")))
     if expiry is None:
         return (interval, float(backoff), attempts, None) if isinstance(attempts, int) else None
-    if expiry % 60:
-        sink.report("SW212", f"`expire_after` is {expiry} s: SageMaker counts whole minutes", _span(origin(entry, "expire_after")))
-    if expiry > MAX_EXPIRY * 60:
-        sink.report("SW212", "`expire_after` is more than 10 days", _span(origin(entry, "expire_after")))
     return interval, float(backoff), None, expiry // 60
+
+
+def _check_times(entry: Map, interval: int | None, expiry: int | None, sink: Sink) -> None:
+    if interval is not None and not 1 <= interval <= MAX_INTERVAL:
+        sink.report("SW212", f"`interval` is {interval} s: from 1 s to 12 h is allowed", _span(origin(entry, "interval")))
+    at = origin(entry, "expire_after")
+    if expiry is not None and expiry % 60:
+        sink.report("SW212", f"`expire_after` is {expiry} s: SageMaker counts whole minutes", _span(at))
+    if expiry is not None and expiry > MAX_EXPIRY * 60:
+        sink.report("SW212", "`expire_after` is more than 10 days", _span(at))
 
 
 def _seconds(value: Any) -> int | None:
@@ -128,13 +133,13 @@ def parse_cache(body: Map, sink: Sink) -> Cache | None:
     written = body.get("cache")
     if written is None or written is False or isinstance(written, Failed):
         return None
-    at = _span(origin(body, "cache"))
+    at = origin(body, "cache")
     if written is True:
-        sink.report("SW905", "a cache without an expiry: AWS says that one must be set", at, help="for example `30d`")
+        sink.report("SW905", "a cache without an expiry: AWS says that one must be set", _span(at), help="for example `30d`")
         return Cache()
     if isinstance(written, str) and written[:1] in ("P", "p"):
         if not _ISO_DURATION.fullmatch(written):
-            sink.report("SW205", f'"{written[:40]}" is no ISO 8601 duration', at, notes=["for example `P30D` or `PT12H`"])
+            sink.report("SW205", f'"{written[:40]}" is no ISO 8601 duration', _span(at), notes=["for example `P30D` or `PT12H`"])
             return None
         return Cache(written)
     number = _seconds(written)

@@ -73,6 +73,10 @@ class Settings:
     bucket_owner: str | None
     namespaces: Mapping[str, Namespace]
 
+    def job_output(self, pipeline: str, step: str) -> str:
+        """Where a training job writes whose step does not say: `s3://<bucket>/<prefix>/<pipeline>/<step>`."""
+        return f"s3://{self.bucket or 'none'}/{self.prefix}/{pipeline}/{step}"
+
 
 def find_root(start: Path) -> tuple[Path, Path | None]:
     """The project's root for a file or folder, and its project file: the nearest above, else the nearest `.git`'s folder."""
@@ -113,8 +117,8 @@ def settings(project: Project, target: str | None, overrides: Overrides, sink: S
     if name is None:
         return None
     env = _environment(project.data)
-    chosen = project.data.get("targets", Map()).get(name) if project.targets else None
-    chosen = chosen if isinstance(chosen, Map) else Map()
+    section = project.data.get("targets", Map()).get(name) if project.targets else None
+    chosen = section if isinstance(section, Map) else Map()
     early = {"env": env, "target": Namespace("target", {"name": name})}
     chosen = render(chosen, early, sink)
     base = Map({k: v for k, v in project.data.items() if k != "targets"}, project.data.node)
@@ -122,7 +126,7 @@ def settings(project: Project, target: str | None, overrides: Overrides, sink: S
     known = {"name": name, "account": chosen.get("account"), **{key: places.get(key) for key in _PLACE_KEYS}}
     namespaces = {"env": env, "target": Namespace("target", known, hint=f" for the target `{name}`")}
     data = render(base, namespaces, sink)
-    _check(project, data, name, chosen, sink)
+    _check(project, data, {name: chosen} if isinstance(section, Map) else {}, env, sink)
     variables = _variables(data, chosen, overrides, sink)
     upload = {**_mapping(data, "upload"), **_mapping(chosen, "upload")}
     return Settings(
@@ -209,15 +213,21 @@ def _environment(data: Map) -> Namespace:
     return Namespace("env", values, "SW306", f": it is not among the `env:` of {FILE}", unset)
 
 
-def _check(project: Project, data: Map, name: str, chosen: Map, sink: Sink) -> None:
-    """Check the file against its schema: the target's own section rendered, the others as they are not used."""
+def _check(project: Project, data: Map, chosen: dict[str, Map], env: Namespace, sink: Sink) -> None:
+    """Check the file against its schema, with the section of the target as it is used, and the others as they would
+    be: what their templates lack is not told before they are used."""
     document = project.document
     if document is None:
         return
     view = Map(data, data.node)
     if project.targets:
         targets = project.data["targets"]
-        view["targets"] = Map({name: chosen}, targets.node)
+        others = {
+            name: render(section, {"env": env, "target": Namespace("target", {"name": name})}, Sink())
+            for name, section in targets.items()
+            if name not in chosen
+        }
+        view["targets"] = Map({**others, **chosen}, targets.node)
     elif "targets" in project.data:
         view["targets"] = project.data["targets"]
     validate(view, "project", sink, Origin(document.root) if document.root else None, "the project file")

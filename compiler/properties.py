@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from functools import cache
 from typing import Any
 
@@ -75,6 +76,11 @@ class PropertyError(Exception):
         self.start = start
         self.end = end
         self.help = help
+
+
+def property_names(shape: str, service: str = "sagemaker") -> Collection[str]:
+    """What the properties of a response begin with. Raises `KeyError` for a shape that is not in the snapshot."""
+    return _responses(service)[shape]["members"]
 
 
 def property_type(

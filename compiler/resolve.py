@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from yaml.nodes import MappingNode, Node, ScalarNode
 
+from sagewright import steps as kinds
 from sagewright.compiler import shapes
 from sagewright.compiler.condition_parser import parse_condition
 from sagewright.compiler.conditions import TooManyTerms, constant, normalise
@@ -32,9 +33,10 @@ from sagewright.compiler.expression import (
     Template,
 )
 from sagewright.compiler.expression_parser import parse_text
-from sagewright.compiler.kind import NATIVE_TYPES, StepKind
+from sagewright.compiler.kind import StepKind, Sugar, UnavailableError
 from sagewright.compiler.model import Pipeline, Step
 from sagewright.compiler.parse import Parsed
+from sagewright.compiler.project import Settings
 from sagewright.compiler.source import Map, Origin, Seq, Text, key_origin, origin, scalar_text
 from sagewright.compiler.suggest import listing, nearest
 from sagewright.compiler.template import Failed
@@ -60,6 +62,7 @@ class _Names:
     pipeline: Pipeline
     steps: dict[str, Step]
     unknowable: frozenset[str]
+    settings: Settings
     sink: Sink
     used: set[str] = field(default_factory=set)
     broken: set[str] = field(default_factory=set)
@@ -67,7 +70,15 @@ class _Names:
     failed: bool = False
     """Whether such a value has been met since this was last reset."""
     reports: set[tuple[str, str]] = field(default_factory=set)
-    """Reports by URI that are being looked up: they may refer to one another, and so to themselves."""
+    """Reports by URI, and sugar, that are being looked up: they may refer to one another, and so to themselves."""
+
+    # What kinds may ask for (`Scope`).
+
+    def value(self, container: Any, key: str | int) -> Any:
+        return _bind_entry(container[key], container, key, self)
+
+    def job_output(self, step: str) -> str:
+        return self.settings.job_output(self.pipeline.name, step)
 
 
 class _Unresolved(Exception):
@@ -86,11 +97,11 @@ class Resolved:
     broken: frozenset[str]
 
 
-def resolve(parsed: Parsed, sink: Sink) -> Resolved:
+def resolve(parsed: Parsed, settings: Settings, sink: Sink) -> Resolved:
     """Replace every reference in the steps of a pipeline by what it means. What means nothing is reported."""
     pipeline = parsed.pipeline
     steps = {step.name: step for step in pipeline.every_step()}
-    names = _Names(pipeline, steps, parsed.names - steps.keys(), sink)
+    names = _Names(pipeline, steps, parsed.names - steps.keys(), settings, sink)
     bound = tuple(_bind_step(step, names) for step in pipeline.steps)
     root = pipeline.document.data
     made = replace(
@@ -308,19 +319,19 @@ def _described(given: Type | None) -> str:
 
 def _compares(condition: Any, left: Any, right: Any, text: str, node: Node | None, names: _Names) -> bool:
     first, second = _type(left), _type(right)
-    place = _origin(node, text, condition.start, condition.end)
-    span = place.span() if place else None
-    if first is None or second is None:
-        names.sink.report("SW406", "a whole structure or list does not compare", span, help="refer to a value in it")
-        return False
-    if not are_comparable(first, second):
-        names.sink.report("SW402", f"{first} and {second} do not compare", span)
-        return False
     ordered = isinstance(condition, Compare) and condition.operator not in ("==", "!=")
-    if ordered and Type.BOOLEAN in (first, second):
-        names.sink.report("SW402", f"`{condition.operator}` does not order Booleans", span)
-        return False
-    return True
+    code, help = "SW402", None
+    if first is None or second is None:
+        code, message, help = "SW406", "a whole structure or list does not compare", "refer to a value in it"
+    elif not are_comparable(first, second):
+        message = f"{first} and {second} do not compare"
+    elif ordered and Type.BOOLEAN in (first, second):
+        message = f"`{condition.operator}` does not order Booleans"
+    else:
+        return True
+    place = _origin(node, text, condition.start, condition.end)
+    names.sink.report(code, message, place.span() if place else None, help=help)
+    return False
 
 
 # -- looking up -------------------------------------------------------------------------------------------------------
@@ -407,29 +418,33 @@ def _step(reference: Reference, place: Origin | None, names: _Names) -> Expressi
         return _report_value(reference, step, place, names)
     sugar = step.kind.sugar.get(str(word))
     if sugar is not None:
-        return _sugar(reference, step, place)
-    if not str(word)[:1].isupper():
+        return _sugar(reference, step, place, names)
+    if not str(word)[:1].isupper() and word not in _properties(step):
         known = [*step.kind.sugar, *(["reports"] if "reports" in step.body else [])]
         near = nearest(str(word), known)
         help = f"did you mean `{near}`?" if near else None
         raise _at(reference, 2, "SW302", f"the step `{name}` has no `{word}`", help, [] if near else _attributes(step))
-    return _property(reference, step, place)
+    return _property(reference, step, place, names.sink)
 
 
 def _attributes(step: Step) -> list[str]:
-    found = [f"{key}.<name>" if sugar.names else key for key, sugar in step.kind.sugar.items()]
+    found = [sugar.shown(key) for key, sugar in step.kind.sugar.items()]
     found += ["reports.<name>"] if "reports" in step.body else []
-    described = " and AWS's own properties" if _shape(step) else ""
+    described = " and AWS's own properties" if _described_by(step).properties else ""
     return [f"a step of kind `{step.kind.name}` has {listing(found)}{described}"] if found else []
 
 
-def _sugar(reference: Reference, step: Step, place: Origin | None) -> StepRef:
+def _sugar(reference: Reference, step: Step, place: Origin | None, names: _Names) -> Expression:
     word = str(reference.segments[2])
     sugar = step.kind.sugar[word]
     if sugar.names is None:
-        if len(reference.segments) > 3:
-            raise _at(reference, 3, "SW302", f"`{word}` of the step `{step.name}` is one value: it has nothing below it")
-        return StepRef(step.name, sugar.path, sugar.type, place)
+        index = _item(reference, step, sugar) if sugar.items is not None else 0
+        end = 3 if sugar.items is None else 4
+        if len(reference.segments) > end:
+            raise _at(reference, end, "SW302", f"`{word}` of the step `{step.name}` is one value: it has nothing below it")
+        if sugar.make is not None:
+            return _made(reference, step, index, place, names)
+        return StepRef(step.name, sugar.path.format(index), sugar.type, place)
     declared = sugar.names(step.body)
     singular = word.removesuffix("s")
     if len(reference.segments) < 4:
@@ -449,6 +464,42 @@ def _sugar(reference: Reference, step: Step, place: Origin | None) -> StepRef:
     if len(reference.segments) > 4:
         raise _at(reference, 4, "SW302", f"the {singular} `{name}` of the step `{step.name}` has nothing below it")
     return StepRef(step.name, sugar.path.format(name), kind, place)
+
+
+def _item(reference: Reference, step: Step, sugar: Sugar) -> int:
+    """The index in a reference to sugar that has items."""
+    word, most = reference.segments[2], (sugar.items or 1) - 1
+    if len(reference.segments) < 4:
+        message = f"`{word}` of the step `{step.name}` is no value: say which"
+        raise _at(reference, 2, "SW302", message, f"write `{word}[0]` for the first")
+    index = reference.segments[3]
+    if not isinstance(index, int) or not 0 <= index <= most:
+        raise _at(reference, 3, "SW302", f"`{word}` of the step `{step.name}` goes from 0 to {most}")
+    return index
+
+
+def _made(reference: Reference, step: Step, index: int, place: Origin | None, names: _Names) -> Expression:
+    """Sugar that is no property: what its kind makes of it."""
+    word = str(reference.segments[2])
+    make = step.kind.sugar[word].make
+    assert make is not None
+    if (step.name, word) in names.reports:
+        raise _at(reference, 2, "SW302", f"`{word}` of the step `{step.name}` refers to itself")
+    names.reports.add((step.name, word))
+    try:
+        return _placed(make(step, index, names), place)
+    except UnavailableError as error:
+        raise _at(reference, 2, "SW302", f"the step `{step.name}` has no `{word}`: {error}") from error
+    finally:
+        names.reports.discard((step.name, word))
+
+
+def _placed(made: Expression, place: Origin | None) -> Expression:
+    """What was made for a reference, and all that it consists of, at the place of the reference."""
+    if isinstance(made, Join):
+        parts = tuple(part if isinstance(part, str) else _placed(part, place) for part in made.parts)
+        return replace(made, parts=parts, origin=place)
+    return replace(made, origin=place)
 
 
 def _declared(step: Step, word: str, declared: Any) -> list[str]:
@@ -492,21 +543,29 @@ def _report_value(reference: Reference, step: Step, place: Origin | None, names:
     return JsonGet(step.name, name, path, uri, Type.ANY, place)
 
 
-def _shape(step: Step) -> str | None:
+def _described_by(step: Step) -> StepKind:
+    """The kind that says what properties a step has: of a native step, that of its type."""
     if step.kind.name == "native":
-        native = NATIVE_TYPES.get(str(step.body.get("type")))
-        return native.properties if native else None
-    return step.kind.properties
+        return kinds.of_type(str(step.body.get("type"))) or step.kind
+    return step.kind
 
 
-def _property(reference: Reference, step: Step, place: Origin | None) -> StepRef:
+def _properties(step: Step) -> Collection[str]:
+    """What the properties of a step begin with, as far as AWS describes them."""
+    kind = _described_by(step)
+    return shapes.property_names(kind.properties, kind.service) if kind.properties else ()
+
+
+def _property(reference: Reference, step: Step, place: Origin | None, sink: Sink) -> StepRef:
     """A property as SageMaker spells it, checked against AWS's description of the step where there is one."""
     segments = reference.segments[2:]
-    shape = _shape(step)
-    if shape is None:
+    known = _described_by(step)
+    if known.unproven:
+        sink.report("SW902", known.unproven, place.span() if place else None)
+    if known.properties is None:
         return _unchecked_property(reference, step, place)
     try:
-        path, kind = shapes.property_path(shape, segments, service=step.kind.service)
+        path, kind = shapes.property_path(known.properties, segments, service=known.service)
     except shapes.PropertyError as error:
         starts = (*reference.starts, reference.end + 1)
         first = starts[2 + error.start]

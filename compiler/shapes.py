@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from typing import Any
 
 from sagewright.compiler.api import matcher, snapshot
 from sagewright.compiler.expression import Expression
-from sagewright.compiler.properties import PropertyError, property_path, property_type
+from sagewright.compiler.properties import PropertyError, property_names, property_path, property_type
 from sagewright.compiler.types import Type
 from sagewright.compiler.walk import (
     FUNCTIONS,
@@ -37,6 +37,7 @@ __all__ = [
     "bind",
     "botocore_version",
     "members",
+    "property_names",
     "property_path",
     "property_type",
 ]
@@ -44,24 +45,29 @@ __all__ = [
 
 def bind(
     arguments: Any,
-    operation: str | None,
+    request: str | Mapping[str, Any] | None,
     *,
     omits: Collection[str] = (),
     variable: Callable[[Expression, Type], Any],
     report: Callable[[Violation], None],
     service: str = "sagemaker",
 ) -> Any:
-    """`arguments` as JSON has it, checked against the request of `operation`; unchecked where that is None.
+    """`arguments` as JSON has it, checked against a request; unchecked where that is None.
+
+    `request` is an operation, or the members of a structure that is no operation's, each with its shape: the name of
+    one of the service's shapes (`RunJobFlowInput`, `string`), a mapping for such a structure again, `[shape]` for a
+    list. All of these members are required.
 
     Expressions become what `variable` makes of them for the type that their place wants (ANY where unchecked);
     pseudo-functions that are written out pass as they are. Members that are None are dropped. Those in `omits` may be
-    absent though AWS requires them. What is wrong goes to `report`, and the rest is still checked; then the result is
-    not to be used. Raises `KeyError` for an operation that is not in the snapshot.
+    absent though they are required; it holds paths without indices (`ClusterConfig.Name`). What is wrong goes to
+    `report`, and the rest is still checked; then the result is not to be used. Raises `KeyError` for an operation or
+    a shape that is not in the snapshot.
     """
-    walk = Walk(operation or "arguments", variable, report)
-    if operation is None:
+    walk = Walk(request if isinstance(request, str) else "arguments", variable, report, frozenset(omits))
+    if request is None:
         return walk.unchecked(arguments, None, None)
-    return _requests(service).root(operation).bind(arguments, walk, None, None, omits)
+    return _requests(service).root(request).bind(arguments, walk, None, None)
 
 
 def members(operation: str, service: str = "sagemaker") -> dict[str, bool]:
@@ -80,7 +86,7 @@ class _Members(dict[str, "_Shape | None"]):
 
     __slots__ = ("_requests", "references")
 
-    def __init__(self, requests: _Requests, references: dict[str, str]) -> None:
+    def __init__(self, requests: _Requests, references: Mapping[str, Any]) -> None:
         super().__init__()
         self._requests = requests
         self.references = references
@@ -99,11 +105,11 @@ class _Members(dict[str, "_Shape | None"]):
 class _Structure:
     __slots__ = ("members", "required")
 
-    def __init__(self, raw: dict[str, Any], requests: _Requests) -> None:
+    def __init__(self, raw: Mapping[str, Any], requests: _Requests) -> None:
         self.members = _Members(requests, raw["members"])
-        self.required: Sequence[str] = raw.get("required", ())
+        self.required: Collection[str] = raw.get("required", ())
 
-    def bind(self, value: Any, walk: Walk, frame: Frame | None, key: Key, omits: Collection[str] = ()) -> Any:
+    def bind(self, value: Any, walk: Walk, frame: Frame | None, key: Key) -> Any:
         if not isinstance(value, dict) or is_function(value):
             return walk.container("a mapping", value, frame, key)
         inner = (frame, key, value)
@@ -116,7 +122,7 @@ class _Structure:
                 walk.unknown(name, self.members.references, inner)
             else:
                 made[name] = shape.bind(item, walk, inner, name)
-        missing = [name for name in self.required if name not in made and name not in omits]
+        missing = [name for name in self.required if name not in made]
         if missing:
             walk.missing(missing, inner)
         return made
@@ -247,14 +253,18 @@ class _Requests:
         self._raw: dict[str, dict[str, Any]] = content["shapes"]
         self._made: dict[str, _Shape] = {}
 
-    def root(self, operation: str) -> _Structure:
-        """The request of `operation`. Raises `KeyError` for one that is not in the snapshot."""
-        shape = self.shape(self._roots[operation])
-        assert isinstance(shape, _Structure), operation
+    def root(self, request: str | Mapping[str, Any]) -> _Structure:
+        """The request of an operation, or one of those members."""
+        shape = self.shape(self._roots[request] if isinstance(request, str) else request)
+        assert isinstance(shape, _Structure), request
         return shape
 
-    def shape(self, reference: str) -> _Shape:
-        """The shape of that name, or of that scalar type."""
+    def shape(self, reference: Any) -> _Shape:
+        """The shape of that name, or of that scalar type; of several requests, what `bind` says."""
+        if isinstance(reference, Mapping):
+            return _Structure({"members": reference, "required": reference.keys()}, self)
+        if isinstance(reference, list):
+            return _List({"member": reference[0]}, self)
         made = self._made.get(reference)
         if made is None:
             made = self._made[reference] = self._prepared(self._raw.get(reference) or {"type": reference})
@@ -272,8 +282,10 @@ class _Requests:
                 return _Number(raw)
             case "boolean":
                 return _Boolean()
-            case _:  # a timestamp and a blob are text in JSON
+            case "string" | "timestamp" | "blob":  # text in JSON
                 return _String(raw)
+            case unknown:
+                raise KeyError(unknown)
 
 
 @cache

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -41,7 +41,8 @@ class Namespace(dict[str, Any]):
 
 
 class _Unknown(Exception):
-    """A name, `word`, that is not there: of the namespace `owner`, where it is one's."""
+    """A name, `word`, that is not there: of the namespace `owner`, where it is one's. Without a message it is to be
+    looked for among the namespaces."""
 
     def __init__(
         self, code: str, message: str, word: str, help: str | None = None, notes: tuple[str, ...] = (), owner: str = ""
@@ -110,22 +111,20 @@ def render_text(text: str, namespaces: Mapping[str, Namespace], sink: Sink, at: 
         return Failed(text)
     import jinja2
 
-    environment = _environment()
     try:
-        native = _whole_expression(text, environment)
-        if native is not None:
-            value = environment.compile_expression(native, undefined_to_none=False)(**namespaces)
+        is_native, template = _compiled(text)
+        value = template(**namespaces)
+        if is_native:
             if isinstance(value, jinja2.Undefined):
                 str(value)  # a strict undefined raises
             return _plain(value)
-        rendered = environment.from_string(text).render(**namespaces)
-        if len(rendered) > MAX_LENGTH:
+        if len(value) > MAX_LENGTH:
             raise _Refused(f"a value of more than {MAX_LENGTH:,} characters")
-        return rendered
+        return value
     except _Unknown as unknown:
-        _report_unknown(unknown, text, sink, at)
+        _report_unknown(unknown if unknown.message else _top_level(unknown.word, namespaces), text, sink, at)
     except jinja2.TemplateSyntaxError as error:
-        _report_syntax(error, text, environment, sink, at)
+        _report_syntax(error, text, _environment(), sink, at)
     except jinja2.UndefinedError as error:
         sink.report("SW305", f"undefined in a template: {error.message}", at.span() if at else None)
     except _Refused as error:
@@ -151,6 +150,17 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple, set, frozenset, range)):
         return Seq([_plain(item) for item in value])
     raise _Refused(f"a value that YAML does not have ({type(value).__name__})")
+
+
+@lru_cache(maxsize=1024)
+def _compiled(text: str) -> tuple[bool, Callable[..., Any]]:
+    """Whether a text is one whole expression, and the function of the namespaces that it is. Compiling costs ten
+    times as much as rendering, and a text stands in many pipelines, and is read for many targets."""
+    environment = _environment()
+    native = _whole_expression(text, environment)
+    if native is None:
+        return False, environment.from_string(text).render
+    return True, environment.compile_expression(native, undefined_to_none=False)
 
 
 def _whole_expression(text: str, environment: Any) -> str | None:
@@ -253,7 +263,7 @@ def _environment() -> Any:
                 raise self._unknown
             name = self._undefined_name
             if self._undefined_obj is jinja2.utils.missing and name is not None:
-                raise _top_level(str(name))
+                raise _Unknown("SW305", "", str(name))
             raise _absent(self._undefined_obj, name)
 
         __str__ = __iter__ = __len__ = __bool__ = __eq__ = __ne__ = __hash__ = _fail_with_undefined_error  # type: ignore[assignment]
@@ -302,7 +312,10 @@ def _absent(value: Any, name: object) -> _Unknown:
     return _Unknown("SW305", message, str(name), f"did you mean `{near}`?" if near else None)
 
 
-def _top_level(name: str) -> _Unknown:
-    near = nearest(name, _NAMESPACES)
-    notes = (f"templates know {listing(_NAMESPACES)}",)
-    return _Unknown("SW305", f"`{name}` is not defined", name, f"did you mean `{near}`?" if near else f"is it `vars.{name}`?", notes)
+def _top_level(name: str, namespaces: Mapping[str, Namespace]) -> _Unknown:
+    notes = (f"templates know {listing(list(namespaces))} here",)
+    if name in _NAMESPACES:
+        return _Unknown("SW305", f"`{name}` is not known here", name, None, notes)
+    near = f"vars.{name}" if name in namespaces.get("vars", ()) else nearest(name, namespaces)
+    help = f"did you mean `{near}`?" if near else None
+    return _Unknown("SW305", f"`{name}` is not defined", name, help, notes)

@@ -129,9 +129,25 @@ def _report(error: Any, value: Any, sink: Sink, owner: Origin | None, what: str)
             at, container = origin(container, key) or at, container[key]
     span = at.span() if at else None
     name = f"`{path.removeprefix('.')}`" if path else (what or "the file")
+    if error.validator == "required" and error.absolute_path and _is_block(container):
+        span = _key_span(value, list(error.absolute_path)) or span
     if error.validator == "x-literal":
         span = _reference_span(at, container) or span
     _EXPLAINERS.get(error.validator, _explain_form)(error, container, sink, span, name)
+
+
+def _key_span(value: Any, path: list[str | int]) -> Span | None:
+    """The place of the key that holds the value at `path`."""
+    for key in path[:-1]:
+        value = value[key]
+    place = key_origin(value, path[-1]) if isinstance(path[-1], str) else None
+    return place.span() if place else None
+
+
+def _is_block(container: Any) -> bool:
+    """Whether a mapping is longer than a line: then its place says little."""
+    node = getattr(container, "node", None)
+    return node is not None and node.start_mark.line != node.end_mark.line
 
 
 def _is_longhand(container: Any) -> bool:
@@ -190,6 +206,8 @@ def _explain_type(error: Any, container: Any, sink: Sink, span: Span | None, nam
         hint = f"write `{'true' if container.lower() in ('yes', 'on') else 'false'}`"
     elif set(wanted) & {"integer", "number"} and isinstance(container, str) and _is_number(container):
         hint = f"write {container} without quotes"
+    elif "string" in wanted and isinstance(container, (int, float)):
+        hint = "quote it"
     sink.report("SW203", f"{name} wants {_either(wanted)}, not {_described(container)}", span, help=hint)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sagewright.compiler.expression import EXPRESSIONS, Expression
-from sagewright.compiler.source import Origin, key_origin, origin, own_origin, scalar_text
+from sagewright.compiler.source import Origin, entry_origin, key_origin, own_origin, scalar_text
 from sagewright.compiler.suggest import listing, nearest
 from sagewright.compiler.types import Type
 
@@ -45,16 +45,22 @@ class Problem(NamedTuple):
 
 
 class Walk:
-    """One walk over the Arguments of one step, for the request of `operation`."""
+    """One walk over the Arguments of one step, for the request of `operation`; the members in `omits`, by their paths
+    without indices, may be missing."""
 
-    __slots__ = ("_report", "_variable", "operation")
+    __slots__ = ("_omits", "_report", "_variable", "operation")
 
     def __init__(
-        self, operation: str, variable: Callable[[Expression, Type], Any], report: Callable[[Violation], None]
+        self,
+        operation: str,
+        variable: Callable[[Expression, Type], Any],
+        report: Callable[[Violation], None],
+        omits: frozenset[str] = frozenset(),
     ) -> None:
         self.operation = operation
         self._variable = variable
         self._report = report
+        self._omits = omits
 
     def refuse(self, problem: Problem, value: Any, frame: Frame | None, key: Key) -> None:
         """Report what is wrong with the value at `key` of `frame`."""
@@ -78,10 +84,17 @@ class Walk:
         self._report(Violation("SW601", message, place, _path(frame, name), help))
 
     def missing(self, names: list[str], frame: Frame) -> None:
-        """Report the required members that the structure of `frame` lacks."""
+        """Report the required members that the structure of `frame` lacks, but for those that may be missing."""
         outer, key, container = frame
+        within = [part for part in _keys(outer, key) if isinstance(part, str)] if self._omits else []
+        names = [name for name in names if ".".join((*within, name)) not in self._omits]
+        if not names:
+            return
         what = f"lacks its required member{'s' if len(names) > 1 else ''} {listing(names)}"
-        self.refuse(Problem("SW602", what), container, outer, key)
+        place = place_of(container, outer, key) if outer else None
+        if outer and isinstance(key, str) and entry_origin(outer[2], key) is not None:
+            place = key_origin(outer[2], key)
+        self._tell(Problem("SW602", what), _path(outer, key), place)
 
     def leaf(self, wanted: Type, what: str, value: Any, frame: Frame | None, key: Key) -> Any:
         """The value at a scalar's place that is no literal of its type: a variable, or a mistake."""
@@ -143,18 +156,26 @@ def place_of(value: Any, frame: Frame | None, key: Key) -> Origin | None:
 def _first_place(value: Any) -> Origin | None:
     """The place of `value`, or, of a container that has none, of the first thing in it that has one."""
     found = own_origin(value)
-    if found is None and isinstance(value, (dict, list)):
-        children: Iterable[Any] = value.values() if isinstance(value, dict) else value
-        found = next((place for place in map(_first_place, children) if place is not None), None)
-    return found
+    return _around(value) if found is None and isinstance(value, (dict, list)) else found
+
+
+def _around(container: Any) -> Origin | None:
+    """The place of the first thing in a container that has one. (Its own place, where `api:` patched it, is another's.)"""
+    children: Iterable[Any] = container.values() if isinstance(container, dict) else container
+    return next((place for place in map(_first_place, children) if place is not None), None)
 
 
 def _path(frame: Frame | None, key: Key) -> str:
+    return "".join(map(_segment, _keys(frame, key))).removeprefix(".")
+
+
+def _keys(frame: Frame | None, key: Key) -> list[Key]:
+    """The way from the Arguments to the value at `key` of `frame`."""
     keys: list[Key] = []
     while frame is not None:
         keys.append(key)
         frame, key, _ = frame
-    return "".join(map(_segment, reversed(keys))).removeprefix(".")
+    return keys[::-1]
 
 
 def _segment(key: Key) -> str:

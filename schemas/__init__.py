@@ -29,25 +29,37 @@ def names(folder: str) -> list[str]:
 @cache
 def load(name: str) -> dict[str, Any]:
     """A schema of the language with its references inlined: `pipeline`, `project` or `steps/<kind>`."""
-    return inlined(json.loads(read(f"{name}.schema.json")), _common())
+    schema = _document(f"{name}.schema.json")
+    made = inlined(schema, schema)
+    made.pop("$defs", None)
+    return made
 
 
 @cache
-def _common() -> dict[str, Any]:
-    return json.loads(read("common.schema.json"))["$defs"]
+def _document(path: str) -> dict[str, Any]:
+    return json.loads(read(path))
 
 
-def inlined(schema: Any, common: dict[str, Any]) -> Any:
-    """`schema` with every `$ref` into the common schema replaced by what it refers to; what stands beside it wins."""
+def inlined(schema: Any, document: dict[str, Any]) -> Any:
+    """`schema`, a part of `document`, with every `$ref` replaced by what it refers to, in `document` or in another
+    file; what stands beside it wins."""
     if isinstance(schema, list):
-        return [inlined(item, common) for item in schema]
+        return [inlined(item, document) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    made = {key: inlined(value, common) for key, value in schema.items() if key != "$ref"}
-    target = schema.get("$ref")
-    if target is None:
+    made = {key: inlined(value, document) for key, value in schema.items() if key != "$ref"}
+    if "$ref" not in schema:
         return made
-    return {**inlined(common[target.rsplit("/", 1)[1]], common), **made}
+    file, _, pointer = schema["$ref"].partition("#/")
+    holder = target = document if not file else _document(_path(file))
+    for key in pointer.split("/"):
+        target = target[key]
+    return {**inlined(target, holder), **made}
+
+
+def _path(file: str) -> str:
+    """Where a file is that schemas refer to: `common` stands at the top, kinds beside one another."""
+    return file.removeprefix("../") if "common" in file else f"steps/{file}"
 
 
 def permitting(schema: Any, pattern: str) -> Any:

@@ -35,6 +35,13 @@ def find(name: str) -> StepKind | None:
     return import_module(module).KIND if module else None
 
 
+@cache
+def of_type(type: str) -> StepKind | None:
+    """The first kind that makes steps of SageMaker's `type`, None if there is none."""
+    kinds = (find(name) for name in names())
+    return next((kind for kind in kinds if kind is not None and kind.type == type), None)
+
+
 def names() -> list[str]:
     """All kinds, those of other packages last."""
     return [*KINDS, *sorted(point.name for point in entry_points(group=ENTRY_POINTS))]

@@ -6,25 +6,15 @@ it; of others nothing but the references is checked.
 
 from __future__ import annotations
 
-from sagewright.compiler.kind import NATIVE_TYPES, Context, StepKind, emitted
+from sagewright import steps
+from sagewright.compiler.kind import Context, StepKind, emitted
 from sagewright.compiler.model import Emitted, Step
 
 
 def expand(step: Step, context: Context) -> list[Emitted]:
-    kind_of_type = NATIVE_TYPES.get(step.body["type"])
     extra = {key: value for key, value in step.body.items() if key[:1].isupper()}  # ours are in lower case
-    return [
-        emitted(
-            step,
-            step.name,
-            KIND,
-            step.body.get("arguments", {}),
-            type=step.body["type"],
-            request=kind_of_type.request if kind_of_type else None,
-            omits=kind_of_type.omits if kind_of_type else (),
-            extra=extra,
-        )
-    ]
+    kind = steps.of_type(step.body["type"]) or KIND
+    return [emitted(step, step.name, kind, step.body.get("arguments", {}), type=step.body["type"], extra=extra)]
 
 
 KIND = StepKind(

@@ -37,8 +37,7 @@ def command(port: int, host: str, verbose: bool) -> None:
         ) from None
     except OSError as error:
         raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
-    except KeyboardInterrupt:
-        click.echo("stopped", err=True)
+    click.echo("stopped", err=True)
 
 
 def _ready(url: str) -> None:

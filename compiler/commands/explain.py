@@ -54,7 +54,7 @@ def describe_kind(name: str) -> str:
         default = f" Default: {value['default']}." if value.get("default") not in (None, "") else ""
         lines.append(f"  {key}{mark}: {value.get('description') or value.get('title', '')}{default}")
     if kind.sugar:
-        names = [f"{key}.<name>" if sugar.names else key for key, sugar in kind.sugar.items()]
+        names = [sugar.shown(key) for key, sugar in kind.sugar.items()]
         lines += ["", "References:", *(f"  ${{steps.<step>.{name}}}" for name in names)]
     if kind.retryable:
         lines += ["", f"Retried on: {', '.join(kind.retryable)}"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -49,11 +50,11 @@ def _assign(expression: Expression, wanted: Type) -> None:
 
 
 def _refuse(violation: Violation) -> None:
-    member = violation.path.rpartition(".")[2]
     if violation.code == "SW601":
-        raise Invalid(f"Unknown Argument member '{member}'")
+        raise Invalid(f"Unknown Argument member '{violation.path.rpartition('.')[2]}'")
     if violation.code == "SW602":
-        raise Invalid(f"Missing required Argument member '{member}'")
+        first = re.findall(r"`([^`]+)`", violation.message.partition(" lacks ")[2])[0]
+        raise Invalid(f"Missing required Argument member '{first}'")
     if violation.code == "SW408" or (violation.code == "SW603" and "a list" in violation.message):
         raise Invalid(f"Expecting start of Json {'Array' if 'a list' in violation.message else 'Object'}.")
     raise Invalid(f"Invalid Argument: {violation.message}")

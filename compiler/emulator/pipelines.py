@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from moto.core.exceptions import ServiceException
 from moto.s3.exceptions import S3ClientError
@@ -32,7 +32,7 @@ class Version:
 
 
 class EmulatedPipeline(FakePipeline):
-    """A pipeline of moto's, with versions. `token` and `request` recognise a repetition of its creation."""
+    """A pipeline of moto's, with versions. `request` recognises a repetition of its creation."""
 
     PARALLELISM: ClassVar = "ParallelismConfiguration"
 
@@ -41,18 +41,18 @@ class EmulatedPipeline(FakePipeline):
             request["PipelineName"],
             request.get("PipelineDisplayName") or request["PipelineName"],
             definition,
-            request.get("PipelineDescription"),  # type: ignore[arg-type]
+            request.get("PipelineDescription", ""),
             request["RoleArn"],
             [dict(tag) for tag in request.get("Tags") or ()],
             backend.account_id,
             backend.region_name,
-            request.get(self.PARALLELISM),  # type: ignore[arg-type]
+            request.get(self.PARALLELISM, {}),
         )
         self.request = dict(request)
         self.versions = [Version(1, definition, datetime.now(UTC))]
         self.add_aliases(self.versions[0], request.get("PipelineVersionAliases") or ())
 
-    def update(self, request: Mapping[str, Any], definition: str | None) -> Version:
+    def revise(self, request: Mapping[str, Any], definition: str | None) -> Version:
         """Set what the request holds, an empty description too. Another definition is another version."""
         if definition is not None and definition != self.pipeline_definition:
             self.pipeline_definition = definition
@@ -104,7 +104,7 @@ class EmulatedPipeline(FakePipeline):
             "LastRunTime": self.last_execution_time,
             "CreatedBy": self.created_by,
             "LastModifiedBy": self.last_modified_by,
-            self.PARALLELISM: self.parallelism_configuration,
+            self.PARALLELISM: self.parallelism_configuration or None,
             "PipelineVersionDisplayName": version.display_name,
             "PipelineVersionDescription": version.description,
             "PipelineVersionAliases": version.aliases or None,
@@ -144,7 +144,8 @@ def create(backend: SageMakerModelBackend, request: Mapping[str, Any]) -> Emulat
         raise ValidationError(
             "Either Pipeline Definition or Pipeline Definition S3 location should be provided"
         )
-    pipeline = EmulatedPipeline(backend, request, definition)
+    # moto's models are made by a method that is typed for their base.
+    pipeline = cast("EmulatedPipeline", EmulatedPipeline(backend, request, definition))
     backend.pipelines[name] = pipeline
     return pipeline
 

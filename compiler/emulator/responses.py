@@ -67,7 +67,7 @@ class EmulatedResponse(SageMakerResponse):
 
     def update_pipeline(self) -> ActionResult:
         pipeline = pipelines.find(self.sagemaker_backend, self.params["PipelineName"])
-        version = pipeline.update(self.params, pipelines.read_definition(self.sagemaker_backend, self.params))
+        version = pipeline.revise(self.params, pipelines.read_definition(self.sagemaker_backend, self.params))
         return ActionResult({"PipelineArn": pipeline.arn, "PipelineVersionId": version.number})
 
     def delete_pipeline(self) -> ActionResult:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import socket
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -17,7 +19,7 @@ import pytest
 from sagewright.compiler.apply import Result, upsert
 from sagewright.compiler.assets import data_asset
 from sagewright.compiler.aws import AwsError, Clients
-from sagewright.compiler.compilation import Compilation, Upload
+from sagewright.compiler.compilation import Compilation, LambdaFunction, Upload
 from sagewright.compiler.definition import digest
 from sagewright.compiler.plan import DIGEST, PENDING, TAGS, Plan, Refused, read_keys
 from tests.emulator_fixture import ACCOUNT, BUCKET, REGION, Proxy
@@ -255,6 +257,27 @@ def test_without_a_bucket(aws: Aws) -> None:
     assert any("there is no lock" in line for line in aws.said)
     with pytest.raises(Refused, match="no bucket"):
         aws.upsert(compiled(bucket=None))
+
+
+def test_functions_come_before_the_pipeline_that_calls_them(aws: Aws) -> None:
+    trust = json.dumps({"Version": "2012-10-17", "Statement": []})
+    boto3.client("iam", endpoint_url=aws.proxy.target).create_role(
+        RoleName="SageMakerRole", AssumeRolePolicyDocument=trust
+    )
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("main.py", "")
+    function = LambdaFunction(
+        "f", "sw-1", data_asset("f.zip", packed.getvalue()), "python3.12", "main.f", ROLE, 60, 128
+    )
+    wanted = compiled(functions=(function,))
+    aws.upsert(wanted)
+    assert "  publish Lambda function f as sw-1" in aws.said
+    changes = aws.proxy.changes()
+    assert changes.index("Lambda") < changes.index("CreatePipeline")
+    assert aws.upsert(wanted).action == "unchanged"
+    manifest = wanted.manifest()["functions"]
+    assert manifest == [{"name": "f", "alias": "sw-1", "sha256": function.asset.digest, "source": "f.zip"}]
 
 
 # -- what it refuses --------------------------------------------------------------------------------------------------

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from sagewright import steps as kinds
 from sagewright.compiler import shapes
 from sagewright.compiler.definition import steps
 from sagewright.compiler.expression import Expression
-from sagewright.compiler.kind import NATIVE_TYPES
 from sagewright.compiler.types import Type
 from tests.definitions import CASES, NO_SHARED, PIPELINES, SHARED, boto_oracle, compiled, definition_of
 
@@ -26,12 +26,13 @@ def violations(definition: dict[str, Any]) -> list[str]:
     """What our walker refuses."""
     found: list[shapes.Violation] = []
     for step in steps(definition):
-        known = NATIVE_TYPES.get(step.type)
-        if known is not None:
+        known = kinds.of_type(step.type)
+        if known is not None and known.request is not None:
             shapes.bind(
                 step.body["Arguments"],
                 known.request,
                 omits=known.omits,
+                service=known.service,
                 variable=no_variable,
                 report=found.append,
             )

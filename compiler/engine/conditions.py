@@ -1,0 +1,88 @@
+"""Condition steps: their terms are true, false, or unknown where nobody knows (Kleene's logic)."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from sagewright.compiler.engine.values import Unknown
+
+Truth = bool | Unknown
+
+_COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "Equals": operator.eq,
+    "GreaterThan": operator.gt,
+    "GreaterThanOrEqualTo": operator.ge,
+    "LessThan": operator.lt,
+    "LessThanOrEqualTo": operator.le,
+}
+
+
+def evaluate(conditions: Any) -> Truth:
+    """Whether all of a step's conditions hold, their values filled in."""
+    if not isinstance(conditions, list):
+        return Unknown("its conditions are no list")
+    return _all(_term(condition) for condition in conditions)
+
+
+def _term(condition: Any) -> Truth:
+    if not isinstance(condition, Mapping):
+        return Unknown("a condition that is no structure")
+    kind = condition.get("Type")
+    if kind == "Not":
+        inner = _term(condition.get("Condition"))
+        return inner if isinstance(inner, Unknown) else not inner
+    if kind == "Or":
+        return _any(_term(inner) for inner in condition.get("Conditions") or ())
+    if kind == "In":
+        query = condition.get("QueryValue")
+        return _any(_compare("Equals", query, value) for value in condition.get("Values") or ())
+    if kind in _COMPARISONS:
+        return _compare(kind, condition.get("LeftValue"), condition.get("RightValue"))
+    return Unknown(f"the condition type `{kind}` is not known")
+
+
+def _all(terms: Iterable[Truth]) -> Truth:
+    unknown: Truth = True
+    for term in terms:
+        if term is False:
+            return False
+        if isinstance(term, Unknown):
+            unknown = term
+    return unknown
+
+
+def _any(terms: Iterable[Truth]) -> Truth:
+    unknown: Truth = False
+    for term in terms:
+        if term is True:
+            return True
+        if isinstance(term, Unknown):
+            unknown = term
+    return unknown
+
+
+def _compare(kind: str, left: Any, right: Any) -> Truth:
+    for value in (left, right):
+        if isinstance(value, Unknown):
+            return value
+    first, second = _sort(left), _sort(right)
+    if first is None or first != second:
+        return Unknown(f"nobody has seen SageMaker compare {_shown(left)} with {_shown(right)}")
+    if kind != "Equals" and first != "number":
+        return Unknown(f"nobody has seen SageMaker order {first}s: {_shown(left)} and {_shown(right)}")
+    return _COMPARISONS[kind](left, right)
+
+
+def _sort(value: Any) -> str | None:
+    """Values of one sort compare."""
+    if isinstance(value, bool):
+        return "Boolean"
+    if isinstance(value, (int, float)):
+        return "number"
+    return "String" if isinstance(value, str) else None
+
+
+def _shown(value: Any) -> str:
+    return repr(value) if isinstance(value, (str, int, float)) else "a list, a structure or null"

@@ -1,0 +1,66 @@
+"""Checking Arguments against botocore's shapes, beside botocore's own validator, which checks less."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sagewright.compiler import shapes
+from sagewright.compiler.driver import Compiler
+from sagewright.compiler.expression import Expression
+from sagewright.compiler.model import Emitted
+from sagewright.compiler.types import Type
+
+from tests.benchmarks.figures import Figure, no_slower
+from tests.benchmarks.processes import ROOT
+from tests.benchmarks.warm import turns
+
+_SAMPLES = {Type.INTEGER: 1, Type.FLOAT: 1.0, Type.BOOLEAN: True}
+
+
+def run() -> list[Figure]:
+    steps = [step for path in sorted((ROOT / "pipelines").glob("*/pipeline.yaml")) for step in _checked(path)]
+    bound = [(step.request, _bind(step)) for step in steps]
+    validate = _botocore()
+    best = turns({
+        "ours": lambda: [_bind(step) for step in steps],
+        "botocore": lambda: [validate(request, arguments) for request, arguments in bound],
+    })  # fmt: skip
+    ours, peer = best["ours"] / len(steps), best["botocore"] / len(steps)
+    return [no_slower("walker, a step", ours, peer, "botocore's ParamValidator", 1)]
+
+
+def _checked(path: Any) -> list[Emitted]:
+    program = Compiler().compile(path).program
+    assert program is not None, path
+    return [step for step in _all(program.steps) if step.request]
+
+
+def _all(steps: list[Emitted]) -> Iterator[Emitted]:
+    for step in steps:
+        yield step
+        for nested in step.branches.values():
+            yield from _all(nested)
+
+
+def _bind(step: Emitted) -> Any:
+    def sample(_: Expression, wanted: Type) -> Any:
+        return _SAMPLES.get(wanted, "x")
+
+    def fail(violation: shapes.Violation) -> None:
+        raise AssertionError(violation.message)
+
+    return shapes.bind(step.arguments, step.request, omits=step.omits, variable=sample, report=fail)
+
+
+def _botocore() -> Any:
+    import botocore.session
+    from botocore.validate import ParamValidator
+
+    service = botocore.session.get_session().get_service_model("sagemaker")
+    validator = ParamValidator()
+
+    def validate(request: str | None, arguments: Any) -> Any:
+        return validator.validate(arguments, service.operation_model(request).input_shape)
+
+    return validate
