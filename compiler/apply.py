@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,13 +15,16 @@ from sagewright.compiler.assets import AssetError
 from sagewright.compiler.aws import AwsError, Clients
 from sagewright.compiler.compilation import Compilation, LambdaFunction, Upload
 from sagewright.compiler.functions import publish
-from sagewright.compiler.lock import Lock
-from sagewright.compiler.observe import describe, observe
+from sagewright.compiler.lock import Lock, who
+from sagewright.compiler.observe import Survey, describe, observe
 from sagewright.compiler.plan import DIGEST, OURS, PARALLELISM, PENDING, PROTECTED, Deployed, Plan, Refused
 
 INLINE_LENGTH = 102_400
 """Longer definitions go to S3, as the SDK does it."""
 MAXIMUM_LENGTH = 1_048_576
+DELETION_INTERVAL = 2.0
+"""Seconds between two looks at a pipeline that is being deleted."""
+DELETION_WAITS = 60
 
 Report = Callable[[str], None]
 Confirm = Callable[[Plan], bool]
@@ -30,7 +34,7 @@ Confirm = Callable[[Plan], bool]
 class Result:
     """What became of one pipeline. `arn` is None where it was declined and does not exist; `version` is AWS's."""
 
-    action: Literal["create", "update", "unchanged", "declined"]
+    action: Literal["create", "update", "unchanged", "recreate", "declined"]
     arn: str | None
     digest: str
     uploads: int = 0
@@ -45,22 +49,40 @@ def upsert(
     `report` takes lines for the reader, the plan first; `confirm` is asked before anything is changed. `force`
     overwrites what somebody else changed. Raises Refused and AwsError.
     """
-    _check(compilation)
-    _guard(compilation, clients)
-    plan = observe(compilation, clients)
+    plan = prepare(compilation, Survey(clients))
     for line in plan.lines():
         report(line)
+    require(plan, force, report)
+    if plan.action != "unchanged" and not confirm(plan):
+        return Result("declined", plan.deployed.arn if plan.deployed else None, plan.digest)
+    return carry_out(plan, clients, report=report, force=force)
+
+
+def prepare(compilation: Compilation, survey: Survey) -> Plan:
+    """What upserting will do, found out by reading only. Raises Refused and AwsError."""
+    _check(compilation)
+    survey.guard(compilation)
+    return observe(compilation, survey.clients, survey)
+
+
+def require(plan: Plan, force: bool, report: Report) -> None:
+    """Raise Refused where the plan would overwrite what somebody else made, and nobody said that it shall."""
     if plan.conflict and not force:
-        raise Refused(f"pipeline `{compilation.name}`: {plan.conflict}")
+        raise Refused(f"pipeline `{plan.compilation.name}`: {plan.conflict}")
     if plan.conflict:
         report(f"  --force: {plan.conflict.partition(';')[0]}")
+
+
+def carry_out(
+    plan: Plan, clients: Clients, *, report: Report, force: bool = False, survey: Survey | None = None
+) -> Result:
+    """Do what was planned, if the pipeline is still as it was then. Raises Refused and AwsError."""
     arn = plan.deployed.arn if plan.deployed else None
     if plan.action == "unchanged":
         return Result("unchanged", arn, plan.digest)
-    if not confirm(plan):
-        return Result("declined", arn, plan.digest)
-    with _locked(compilation, clients, report) as lock:
-        again = observe(compilation, clients)
+    compilation = plan.compilation
+    with locked(compilation, clients, report) as lock:
+        again = observe(compilation, clients, _buckets_of(survey, clients))
         if again.action == "unchanged":
             return Result("unchanged", again.deployed.arn if again.deployed else None, again.digest)
         if again.deployed != plan.deployed:
@@ -69,6 +91,11 @@ def upsert(
                 "look again: run upsert again",
             )
         return _Execution(again, clients, lock, report, force).run()
+
+
+def _buckets_of(survey: Survey | None, clients: Clients) -> Survey:
+    """A survey that still knows the buckets, and looks again for assets."""
+    return Survey(clients) if survey is None else survey.without_assets()
 
 
 # -- before anything is changed ---------------------------------------------------------------------------------------
@@ -89,21 +116,8 @@ def _check(compilation: Compilation) -> None:
         )
 
 
-def _guard(compilation: Compilation, clients: Clients) -> None:
-    """Raise Refused unless the credentials are those of the target's account."""
-    if compilation.account is None:
-        return
-    account = clients.account()
-    if account != compilation.account:
-        raise Refused(
-            f"target `{compilation.target}` is account {compilation.account}, "
-            f"and the credentials belong to account {account}",
-            "use the target's credentials",
-        )
-
-
 @contextmanager
-def _locked(compilation: Compilation, clients: Clients, report: Report) -> Generator[Lock | None]:
+def locked(compilation: Compilation, clients: Clients, report: Report) -> Generator[Lock | None]:
     """Hold the pipeline's lock; None, and said, where there can be none. Raises Refused and AwsError."""
     if compilation.bucket is None:
         report("no bucket is known, so there is no lock: let nobody else upsert this pipeline now")
@@ -146,22 +160,48 @@ class _Execution:
     force: bool
 
     def run(self) -> Result:
-        for upload in self.plan.uploads:
+        plan = self.plan
+        for upload in plan.uploads:
             self._upload(upload)
-        for function in self.plan.functions:
+        for function in plan.functions:
             self._publish(function)
         location = self._definition()
-        deployed = self.plan.deployed
-        if deployed is None:
+        if plan.action == "recreate":
+            self._wait_until_gone()
+        if plan.deployed is None or plan.action == "recreate":
             self._hold()
             arn, version = self._create(location), None
             self.report(f"created {arn}")
         else:
-            arn, version = deployed.arn, self._update(deployed, location)
+            arn, version = plan.deployed.arn, self._update(plan.deployed, location)
             self.report(f"updated {arn}")
-        return Result(
-            "create" if deployed is None else "update", arn, self.plan.digest, len(self.plan.uploads), version
-        )
+        if plan.compilation.commit and (version or plan.action != "update"):
+            self._describe_version(arn, version or 1)
+        return Result(plan.action, arn, plan.digest, len(plan.uploads), version)
+
+    def _wait_until_gone(self) -> None:
+        """A pipeline that is being deleted keeps its name until it is. Raises Refused."""
+        name = self.plan.compilation.name
+        self.report(f"waiting until {name} is deleted")
+        for _ in range(DELETION_WAITS):
+            if describe(name, self.clients) is None:
+                return
+            self._hold()
+            time.sleep(DELETION_INTERVAL)
+        raise Refused(f"pipeline `{name}` is still being deleted", "nothing is lost: run upsert again later")
+
+    def _describe_version(self, arn: str, version: int) -> None:
+        """Write down what a version is of. It is said where that may not be, and the upsert is done all the same."""
+        try:
+            self.clients.call(
+                "sagemaker",
+                "update_pipeline_version",
+                PipelineArn=arn,
+                PipelineVersionId=version,
+                PipelineVersionDescription=f"commit {self.plan.compilation.commit}, by {who()}",
+            )
+        except AwsError as error:
+            self.report(f"version {version} has no description: {error.message}")
 
     def _upload(self, upload: Upload) -> None:
         self._hold()
@@ -202,7 +242,7 @@ class _Execution:
 
     def _sets_definition(self) -> bool:
         deployed = self.plan.deployed
-        return deployed is None or deployed.digest != self.plan.digest
+        return deployed is None or deployed.deleting or deployed.digest != self.plan.digest
 
     def _create(self, definition: dict[str, Any]) -> str:
         """Create the pipeline with its tags, in one call. One that is there after a failure was created by it."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Generator, Mapping
+import threading
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -13,6 +14,8 @@ SESSION = "session"
 ATTEMPTS = 5
 CONNECT_TIMEOUT = 10
 READ_TIMEOUT = 60
+CONNECTIONS = 32
+"""At once, to one service."""
 
 DENIED = frozenset(
     {
@@ -81,6 +84,9 @@ UNREACHABLE = frozenset(
         "IncompleteReadError",
     }
 )
+FOR_ALL = (
+    NO_CREDENTIALS | LOGIN_AGAIN | EXPIRED | UNKNOWN_KEYS | {"EndpointConnectionError", "ProxyConnectionError"}
+) | {"ProfileNotFound", "NoRegionError", "InvalidEndpoint", "NoAnswer", "ResponseParserError"}
 
 
 class AwsError(Exception):
@@ -95,6 +101,11 @@ class AwsError(Exception):
         self.code = code
         self.hint = hint
 
+    @property
+    def for_all(self) -> bool:
+        """Would any other call fail likewise: no credentials, no network?"""
+        return self.code in FOR_ALL
+
 
 @dataclass(slots=True)
 class Clients:
@@ -107,16 +118,19 @@ class Clients:
     endpoint_url: str | None = None
     made: dict[str, Any] = field(default_factory=dict, repr=False)
     """The session and the clients so far."""
+    _turn: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    """Clients may be shared by threads, and a session may not."""
 
     def client(self, service: str) -> Any:
         """The boto3 client of a service. Raises AwsError."""
-        if service not in self.made:
-            with translated(service, "", {}):
-                session = self._session()
-                self.made[service] = session.client(
-                    service, endpoint_url=self.endpoint_url, config=self._config()
-                )
-        return self.made[service]
+        with self._turn:
+            if service not in self.made:
+                with translated(service, "", {}):
+                    session = self._session()
+                    self.made[service] = session.client(
+                        service, endpoint_url=self.endpoint_url, config=self._config()
+                    )
+            return self.made[service]
 
     def _session(self) -> Any:
         import boto3
@@ -135,6 +149,7 @@ class Clients:
             retries={"mode": "standard", **attempts},
             connect_timeout=CONNECT_TIMEOUT,
             read_timeout=READ_TIMEOUT,
+            max_pool_connections=CONNECTIONS,
             user_agent_extra="sagewright",
             s3={"addressing_style": "path"} if local else None,
         )
@@ -145,6 +160,16 @@ class Clients:
         client = self.client(service)
         with translated(service, operation, given):
             return getattr(client, operation)(**given)
+
+    def pages(self, service: str, operation: str, member: str, **parameters: Any) -> Iterator[dict[str, Any]]:
+        """Every item of an operation that answers in pages, under `member`. Raises AwsError."""
+        token: str | None = None
+        while True:
+            page = self.call(service, operation, NextToken=token, **parameters)
+            yield from page.get(member, ())
+            token = page.get("NextToken")
+            if not token:
+                return
 
     def upload(self, body: BinaryIO, bucket: str, key: str, **extra: Any) -> None:
         """Upload a file of any size, in parts where it is large. Raises AwsError."""

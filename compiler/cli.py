@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from importlib import import_module
+from types import ModuleType
 
 import click
 
@@ -30,7 +32,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        return import_module(f"sagewright.compiler.commands.{cmd_name}").command
+        return _load(cmd_name).command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
@@ -44,6 +46,17 @@ class _Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+
+def _load(name: str) -> ModuleType:
+    """A command's module. What importing makes stays to the end: the collector need not look for garbage in it, not
+    while it is made, nor later, nor at exit. That is a sixth of a short command's time."""
+    gc.disable()
+    try:
+        return import_module(f"sagewright.compiler.commands.{name}")
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:

@@ -67,6 +67,10 @@ class Compilation:
     source: str
     """The pipeline's file, as messages show it."""
     functions: tuple[LambdaFunction, ...] = ()
+    project: str | None = None
+    """The project's name, where it has one: whose the pipeline is."""
+    commit: str | None = None
+    """The Git commit that the files are of, where it is recorded."""
 
     def manifest(self) -> dict[str, Any]:
         """What stands beside the definition in `manifest.json`: all that AWS is told apart from the definition."""

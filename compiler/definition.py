@@ -261,26 +261,31 @@ def differences(
     return list(_Comparison(*names).values(first, second, ""))
 
 
-def meaning(value: Any, member: str = "") -> Any:
+def meaning(value: Any, member: str = "", *, exact: bool = False) -> Any:
     """A normal form in which spellings that SageMaker takes for the same are the same.
 
     What makes no difference: nulls and empty lists and mappings; the spelling of a join; where code was uploaded to;
     `AppManaged: false`; a channel's `InputMode` where it is the algorithm's; `GZIP` for an output and no compression
     for an input, which are the defaults; the spelling of a cache's expiry; whether a hyperparameter, always a String,
     is cast; empty SAGEMAKER_PROGRAM and SAGEMAKER_SUBMIT_DIRECTORY. `member` is the key under which `value` stands.
+    With `exact`, what two compilers do differently counts: where code is, casts, empty variables.
     """
     if isinstance(value, str):
-        return CODE_URI.sub(r"s3://<code>/\1", value)
+        return value if exact else _without_code(value)
     if isinstance(value, list):
-        return [meaning(item, member) for item in value]
+        return [meaning(item, member, exact=exact) for item in value]
     if not isinstance(value, Mapping):
         return value
-    normal = {key: meaning(item, key) for key, item in value.items()}
+    normal = {key: meaning(item, key, exact=exact) for key, item in value.items()}
     if is_function(value):
-        return _join(normal) if "Std:Join" in normal else normal
-    return _without_defaults(
-        {key: item for key, item in normal.items() if item not in (None, [], {})}, member
-    )
+        return _join(normal, exact) if "Std:Join" in normal else normal
+    present = {key: item for key, item in normal.items() if item not in (None, [], {})}
+    body = _without_defaults(present, member)
+    return body if exact else _without_faults(body, member)
+
+
+def _without_code(text: str) -> str:
+    return CODE_URI.sub(r"s3://<code>/\1", text)
 
 
 CODE_URI = re.compile(
@@ -290,7 +295,7 @@ CODE_URI = re.compile(
 """An uploaded file, under its content's hash or, as the SDK does it, under a job's name and time."""
 
 
-def _join(function: dict[str, Any]) -> Any:
+def _join(function: dict[str, Any], exact: bool) -> Any:
     """A join as the pieces of the string it makes: no separator, no join in a join, no two literals side by side."""
     spec = function["Std:Join"]
     if not isinstance(spec, Mapping) or not isinstance(spec.get("On", ""), str):
@@ -308,7 +313,7 @@ def _join(function: dict[str, Any]) -> Any:
                 pieces[-1] += text
             else:
                 pieces.append(text)
-    pieces = [CODE_URI.sub(r"s3://<code>/\1", p) if isinstance(p, str) else p for p in pieces if p != ""]
+    pieces = [_without_code(p) if isinstance(p, str) and not exact else p for p in pieces if p != ""]
     if not pieces:
         return ""
     return pieces[0] if len(pieces) == 1 and isinstance(pieces[0], str) else {"Std:Join": pieces}
@@ -329,15 +334,20 @@ def _without_defaults(body: dict[str, Any], member: str) -> dict[str, Any]:
         del body["CompressionType"]
     if member == "CacheConfig" and isinstance(body.get("ExpireAfter"), str):
         body["ExpireAfter"] = _expiry(body["ExpireAfter"])
-    if member in ("HyperParameters", "StaticHyperParameters"):
-        return {key: _uncast(value) for key, value in body.items()}
-    if member == "Environment":
-        return {k: v for k, v in body.items() if v != "" or k not in EMPTY_VARIABLES}
     if "InputDataConfig" in body and isinstance(body.get("AlgorithmSpecification"), dict):
         mode = body["AlgorithmSpecification"].get("TrainingInputMode")
         for channel in _list(body["InputDataConfig"]):
             if isinstance(channel, dict) and channel.get("InputMode", mode) == mode:
                 channel.pop("InputMode", None)
+    return body
+
+
+def _without_faults(body: dict[str, Any], member: str) -> dict[str, Any]:
+    """What the SDK writes and should not."""
+    if member in ("HyperParameters", "StaticHyperParameters"):
+        return {key: _uncast(value) for key, value in body.items()}
+    if member == "Environment":
+        return {k: v for k, v in body.items() if v != "" or k not in EMPTY_VARIABLES}
     return body
 
 

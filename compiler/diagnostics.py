@@ -187,6 +187,7 @@ CODES: dict[str, Code] = {
         SW605="value that does not match AWS's pattern",
         SW606="length outside AWS's limits",
         SW607="number outside AWS's limits",
+        SW608="member of the AWS request that SageMaker Pipelines refuses",
     ),
     # 7xx: limits
     **_errors(
@@ -216,6 +217,5 @@ CODES: dict[str, Code] = {
         SW903="dependency on a condition",
         SW904="member that SageMaker Pipelines may reject",
         SW905="cache without an expiry",
-        SW906="variable that the target does not use",
     ),
 }

@@ -144,6 +144,7 @@ def _compilation(
         bucket_owner=settings.bucket_owner,
         source=shown,
         functions=tuple(lowered.functions),
+        project=settings.name,
     )
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from sagewright.compiler import shapes
+from sagewright.compiler.blame import written_as
 from sagewright.compiler.conditions import to_json
 from sagewright.compiler.diagnostics import Sink
 from sagewright.compiler.expression import (
@@ -23,10 +22,9 @@ from sagewright.compiler.expression import (
     StepRef,
 )
 from sagewright.compiler.graph import Program
-from sagewright.compiler.kind import seconds
 from sagewright.compiler.merge import patch
 from sagewright.compiler.model import Cache, Dependency, Emitted, Parameter, Pipeline, Request, RetryPolicy
-from sagewright.compiler.source import Map, Origin, Seq, entry_origin, key_origin
+from sagewright.compiler.source import Map, Origin, key_origin
 from sagewright.compiler.types import Type, is_assignable
 
 VERSION = "2020-12-01"
@@ -229,7 +227,7 @@ class _Values:
     def _violation(self, violation: shapes.Violation) -> None:
         place = violation.origin
         if violation.value is not None and self.step is not None:
-            place = _written_as(violation.value, self.step.source.body) or place
+            place = written_as(violation.value, self.step.source.body) or place
         self._report(violation.code, violation.message, place, violation.help)
 
     def _report(self, code: str, message: str, place: Origin | None, help: str | None) -> None:
@@ -249,29 +247,6 @@ def _join(parts: tuple[Any, ...], values: _Values) -> dict[str, Any]:
             values.variable(part, Type.STRING)
         spelt.append(str(part) if isinstance(part, str) else values.spell(part))
     return {"Std:Join": {"On": "", "Values": spelt}}
-
-
-def _written_as(value: Any, body: Map) -> Origin | None:
-    """Where in a step's body a number or a Boolean of its Arguments is written, if only one thing there can be it."""
-    found = [place for leaf, place in _leaves(body) if type(leaf) is type(value) and leaf == value]
-    found += [place for leaf, place in _leaves(body) if _is_duration(leaf) and seconds(leaf) == value]
-    return found[0] if len(found) == 1 else None
-
-
-def _is_duration(value: Any) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"[0-9]+(\.[0-9]+)?[smhd]", value) is not None
-
-
-def _leaves(value: Any) -> Iterator[tuple[Any, Origin]]:
-    """Every scalar in a body that has a place."""
-    if not isinstance(value, (Map, Seq)):
-        return
-    for key in value if isinstance(value, Map) else range(len(value)):
-        place = entry_origin(value, key)
-        if isinstance(value[key], (Map, Seq)):
-            yield from _leaves(value[key])
-        elif place is not None:
-            yield value[key], place
 
 
 def _place(expression: Expression, step: Emitted | None) -> Origin | None:

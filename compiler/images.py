@@ -343,7 +343,7 @@ def _for_machine(wanted: _Wanted, machine: _Machine | None, images: list[_Image]
     if not processors and not (machine and machine.family.startswith("trn")):
         return images[0], ""
     if machine is None or not machine.family:
-        if len(processors) == 1:
+        if len(processors) == 1 or (len(images) == 1 and "{processor}" not in images[0]["tag"]):
             return images[0], processors[0]
         why = (
             f"`{machine.name}` is no instance type" if machine else "no instance type is known when compiling"

@@ -120,7 +120,7 @@ class Lock:
         expires = _now() + LIFETIME
         record = {
             "id": self._id,
-            "owner": f"{_user()}@{socket.gethostname()}",
+            "owner": who(),
             "process": _process(os.getpid()),
             "expires": expires.isoformat(timespec="seconds"),
         }
@@ -188,11 +188,13 @@ def _process(number: int) -> str:
         return ""
 
 
-def _user() -> str:
+def who() -> str:
+    """The user and machine that this runs as."""
     try:
-        return getpass.getuser()
+        user = getpass.getuser()
     except (KeyError, OSError):
-        return "somebody"
+        user = "somebody"
+    return f"{user}@{socket.gethostname()}"
 
 
 def _now() -> datetime:

@@ -210,6 +210,10 @@ class Lowering:
         return self._asset(path, at, function_asset)
 
     def function(self, function: Function, at: Origin | None) -> str | None:
+        if isinstance(function.role, EXPRESSIONS):
+            message = "the role of a function that is made from `code` is a literal: upsert creates it, not the pipeline"
+            self.error("SW209", message, at, help="give `lambda_role`")
+            return None
         account = self._account()
         if account is None and self._shared.pipeline.role is None and self.step.body.get("lambda_role") is None:
             return None  # the missing role is told already

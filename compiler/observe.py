@@ -2,29 +2,154 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import threading
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 from sagewright.compiler.aws import DENIED, MISSING, NOT_FOUND, AwsError, Clients
 from sagewright.compiler.compilation import Compilation, Upload
 from sagewright.compiler.functions import is_published
-from sagewright.compiler.plan import Deployed, Plan, Refused, make_plan
+from sagewright.compiler.plan import DIGEST, PENDING, PROJECT, TARGET, Deployed, Plan, Refused, make_plan
+
+LISTED = 10
+"""So many assets below one prefix are looked for by listing it, fewer one by one."""
 
 
-def observe(compilation: Compilation, clients: Clients) -> Plan:
+@dataclass(slots=True)
+class Survey:
+    """What pipelines of one region share, looked at once: accounts, buckets, assets. Threads may share it."""
+
+    clients: Clients
+    account: str | None = None
+    _buckets: dict[str, AwsError | Refused | None] = field(default_factory=dict)
+    _objects: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Assets that are known to be there, by bucket and key, with their sizes."""
+    _turn: threading.RLock = field(default_factory=threading.RLock)
+
+    def guard(self, compilation: Compilation) -> None:
+        """Raise Refused unless the credentials are those of the target's account. Raises AwsError."""
+        if compilation.account is None:
+            return
+        with self._turn:
+            self.account = self.account or self.clients.account()
+        if self.account != compilation.account:
+            raise Refused(
+                f"target `{compilation.target}` is account {compilation.account}, "
+                f"and the credentials belong to account {self.account}",
+                "use the target's credentials",
+            )
+
+    def see_bucket(self, compilation: Compilation) -> None:
+        """Raise AwsError or Refused where there is no such bucket, or it is where SageMaker cannot read from."""
+        bucket = compilation.bucket or ""
+        with self._turn:
+            if bucket not in self._buckets:
+                try:
+                    _see_bucket(compilation, self.clients)
+                    self._buckets[bucket] = None
+                except (AwsError, Refused) as error:
+                    self._buckets[bucket] = error
+            known = self._buckets[bucket]
+        if known is not None:
+            raise known
+
+    def list_assets(self, compilations: Iterable[Compilation]) -> None:
+        """Learn of many assets with few calls. Without the right to list, each is asked for by itself."""
+        wanted = {(u.bucket, u.key): c for c in compilations for u in c.uploads}
+        counts = Counter((bucket, _folder(key)) for bucket, key in wanted)
+        for (bucket, prefix), count in counts.items():
+            if count > LISTED:
+                owner = next(c.bucket_owner for (b, k), c in wanted.items() if (b, _folder(k)) == (bucket, prefix))
+                self._list(bucket, prefix, owner, pages=count)
+
+    def _list(self, bucket: str, prefix: str, owner: str | None, pages: int) -> None:
+        """At most so many pages: asking for each asset takes no more calls."""
+        token: str | None = None
+        for _ in range(pages):
+            try:
+                page = self.clients.call(
+                    "s3",
+                    "list_objects_v2",
+                    Bucket=bucket,
+                    Prefix=prefix,
+                    ContinuationToken=token,
+                    ExpectedBucketOwner=owner,
+                )
+            except AwsError as error:
+                if error.for_all:
+                    raise
+                return
+            self._objects.update({(bucket, item["Key"]): item["Size"] for item in page.get("Contents", ())})
+            token = page.get("NextContinuationToken")
+            if token is None:
+                return
+
+    def without_assets(self) -> Survey:
+        """Assets may have come and gone since they were listed."""
+        return Survey(self.clients, self.account, self._buckets, _turn=self._turn)
+
+    def size(self, upload: Upload) -> int | None:
+        """Of an asset that is known to be there, in bytes."""
+        return self._objects.get((upload.bucket, upload.key))
+
+
+def _folder(key: str) -> str:
+    """`<prefix>/code/` of `<prefix>/code/<hash>/<name>`."""
+    return key.rsplit("/", 2)[0] + "/"
+
+
+def observe(compilation: Compilation, clients: Clients, survey: Survey | None = None) -> Plan:
     """What is there now, and what has to be done: calls that only read. Raises Refused and AwsError."""
+    survey = survey or Survey(clients)
     deployed = describe(compilation.name, clients)
     if deployed is None and compilation.role is None:
         raise Refused(f"`{compilation.name}` needs a role to be created", "set `role:`, or pass --role")
     if compilation.bucket is not None:
-        _see_bucket(compilation, clients)
+        survey.see_bucket(compilation)
     plan = make_plan(compilation, deployed)
     # Without the right to look, what belongs to a definition that is deployed is taken to be there.
     denied_is_missing = deployed is None or deployed.digest != plan.digest
     uploads = [
-        u for u in compilation.uploads if not _is_there(u, compilation, clients, not denied_is_missing)
+        upload
+        for upload in compilation.uploads
+        if not _is_whole(upload, survey.size(upload))
+        and not _is_there(upload, compilation, clients, not denied_is_missing)
     ]
     functions = [function for function in compilation.functions if not is_published(function, clients)]
     return replace(plan, uploads=tuple(uploads), functions=tuple(functions))
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """A pipeline of the project's whose file is gone."""
+
+    name: str
+    deployed: Deployed
+
+
+def orphans(project: str, target: str, names: Iterable[str], clients: Clients) -> list[Orphan]:
+    """Pipelines whose tags say that they are the project's and the target's, and that are not among `names`.
+
+    Search finds them, and may be behind: what it finds is looked at. Raises AwsError.
+    """
+    expression = {"Filters": [{"Name": f"Tags.{PROJECT}", "Operator": "Equals", "Value": project}]}
+    found = clients.pages("sagemaker", "search", "Results", Resource="Pipeline", SearchExpression=expression)
+    known, here = {name.lower() for name in names}, list[Orphan]()
+    for name in sorted({hit["Pipeline"]["PipelineName"] for hit in found}):
+        if name.lower() in known:
+            continue
+        deployed = describe(name, clients)
+        if deployed and not deployed.deleting and _belongs(deployed, project, target):
+            here.append(Orphan(name, deployed))
+    return here
+
+
+def _belongs(deployed: Deployed, project: str, target: str) -> bool:
+    tags = deployed.tags
+    return (
+        tags.get(PROJECT) == project and tags.get(TARGET) == target and bool({DIGEST, PENDING} & tags.keys())
+    )
 
 
 def describe(name: str, clients: Clients) -> Deployed | None:
@@ -45,18 +170,12 @@ def describe(name: str, clients: Clients) -> Deployed | None:
         found.get("PipelineDescription"),
         found.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps"),
         _tags(found["PipelineArn"], clients),
+        found.get("PipelineStatus") == "Deleting",
     )
 
 
 def _tags(arn: str, clients: Clients) -> dict[str, str]:
-    tags: dict[str, str] = {}
-    token: str | None = None
-    while True:
-        page = clients.call("sagemaker", "list_tags", ResourceArn=arn, NextToken=token)
-        tags.update({tag["Key"]: tag["Value"] for tag in page["Tags"]})
-        token = page.get("NextToken")
-        if not token:
-            return tags
+    return {tag["Key"]: tag["Value"] for tag in clients.pages("sagemaker", "list_tags", "Tags", ResourceArn=arn)}
 
 
 def _see_bucket(compilation: Compilation, clients: Clients) -> None:
@@ -77,8 +196,13 @@ def _see_bucket(compilation: Compilation, clients: Clients) -> None:
         )
 
 
+def _is_whole(upload: Upload, size: int | None) -> bool:
+    """An archive's size depends on who compressed it, a file's does not."""
+    return size is not None and (upload.asset.archive or size == upload.asset.size)
+
+
 def _is_there(upload: Upload, compilation: Compilation, clients: Clients, if_denied: bool) -> bool:
-    """Is the asset in its bucket, whole? An archive's size depends on who compressed it, a file's does not."""
+    """Is the asset in its bucket, whole?"""
     try:
         found = clients.call(
             "s3",
@@ -93,4 +217,4 @@ def _is_there(upload: Upload, compilation: Compilation, clients: Clients, if_den
         if error.code in DENIED:
             return if_denied
         raise
-    return upload.asset.archive or found["ContentLength"] == upload.asset.size
+    return _is_whole(upload, found["ContentLength"])

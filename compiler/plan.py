@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from sagewright.compiler.compilation import Compilation, LambdaFunction, Upload
-from sagewright.compiler.definition import DefinitionError, differences, digest
+from sagewright.compiler.definition import DefinitionError, digest
+from sagewright.compiler.difference import Comparison, compare
+from sagewright.compiler.permissions import required
 
 DIGEST = "sagewright:digest"
 """The tag with the digest of the definition that we deployed last."""
@@ -18,6 +20,12 @@ TAGS = "sagewright:tags"
 PARALLELISM = "sagewright:parallelism"
 """The parallelism that we set; without it, the deployed one is somebody else's."""
 
+PROJECT = "sagewright:project"
+"""The project that the pipeline belongs to, and with it the target: what is ours to remove where no file is left."""
+TARGET = "sagewright:target"
+COMMIT = "sagewright:commit"
+"""The Git commit that was deployed last. It alone is no reason to change anything."""
+
 OURS = "sagewright:"
 PROTECTED = ("aws:", "sagemaker:", OURS)
 """Prefixes of tags that a pipeline file may not set, and that are never removed for it."""
@@ -26,6 +34,10 @@ UNLIMITED = 50
 """UpdatePipeline cannot unset the parallelism; SageMaker runs no more steps than this at once."""
 
 TAG_VALUE_LENGTH = 256
+DETAILS = 10
+"""So many lines of a definition's changes are shown where nobody asked for all."""
+
+Action = Literal["create", "update", "unchanged", "recreate"]
 
 
 class Refused(Exception):
@@ -48,6 +60,7 @@ class Deployed:
     description: str | None
     parallelism: int | None
     tags: Mapping[str, str]
+    deleting: bool = False
 
     @property
     def digest(self) -> str:
@@ -108,16 +121,23 @@ class Plan:
     """Assets that are not in the bucket yet."""
     functions: tuple[LambdaFunction, ...] = ()
     """Lambda functions that are not published yet."""
+    comparison: Comparison = field(default_factory=Comparison)
+    """The definitions, by step and field."""
+    permissions: tuple[str, ...] = ()
+    """What the pipeline's role must be allowed to do, and had no need to for what is deployed."""
 
     @property
-    def action(self) -> Literal["create", "update", "unchanged"]:
+    def action(self) -> Action:
+        """`recreate` is a pipeline that is being deleted: nothing that UpdatePipeline sets wants a new one."""
         if self.deployed is None:
             return "create"
+        if self.deployed.deleting:
+            return "recreate"
         touched = self.changes or self.uploads or self.functions or self.set_tags or self.remove_tags
         return "update" if touched else "unchanged"
 
-    def lines(self) -> Iterator[str]:
-        """The plan in words, a line for each thing, details indented."""
+    def lines(self, *, full: bool = False) -> Iterator[str]:
+        """The plan in words, a line for each thing, details indented. `full` cuts nothing, and tells consequences."""
         pipeline = f"pipeline {self.compilation.name} (target {self.compilation.target})"
         yield f"{pipeline} is unchanged" if self.action == "unchanged" else f"{self.action} {pipeline}"
         for upload in self.uploads:
@@ -126,11 +146,17 @@ class Plan:
             yield f"  publish Lambda function {function.name} as {function.alias}"
         for change in self.changes:
             yield f"  {change}"
-            yield from (f"    {line}" for line in change.detail)
+            yield from (f"    {line}" for line in (change.detail if full else _cut(change.detail)))
         yield from (f"  tag {change}" for change in self.tag_changes())
         said = self.changes or self.uploads or self.functions or [*self.tag_changes()]
         if self.action == "update" and not said:
             yield "  sagewright's own tags: brought up to date"
+        yield from (f"  {line}" for line in (self.consequences() if full else ()))
+
+    def consequences(self) -> Iterator[str]:
+        """What will follow from it: steps that run again, permissions that the role needs."""
+        yield from (f"cache: {miss}" for miss in self.comparison.misses)
+        yield from (f"the role now needs {permission}" for permission in self.permissions)
 
     def tag_changes(self) -> Iterator[Change]:
         """Changes to the user's tags; our own record is not worth a word."""
@@ -145,30 +171,49 @@ class Plan:
 
 def make_plan(compilation: Compilation, deployed: Deployed | None) -> Plan:
     """Compare what is wanted with what is deployed (None: nothing). What is missing beside it is for others to add."""
-    wanted = digest(compilation.definition)
-    parallelism = _parallelism(compilation, deployed)
-    tags = _wanted_tags(compilation, wanted)
-    now = deployed.tags if deployed else {}
-    ours = [] if deployed is None else [*deployed.own_tags, *(key for key in now if key.startswith(OURS))]
+    there = None if deployed is None or deployed.deleting else deployed
+    comparison, unreadable = _compare(there, compilation.definition)
+    # What SageMaker takes for the same is the same: it keeps the digest that it has.
+    same = there is not None and not comparison and not unreadable
+    wanted = there.digest if there is not None and same else digest(compilation.definition)
+    parallelism = _parallelism(compilation, there)
+    changes = () if there is None else tuple(_changes(compilation, there, comparison, unreadable, parallelism))
+    set_tags, remove_tags = _tags(compilation, there, wanted, bool(changes))
+    needed = required(compilation.definition) - (required(there.definition) if there else frozenset())
     return Plan(
         compilation,
         deployed,
         wanted,
-        tuple(_changes(compilation, deployed, wanted, parallelism)),
-        {key: value for key, value in tags.items() if now.get(key) != value},
-        tuple(dict.fromkeys(key for key in ours if key in now and key not in tags)),
+        changes,
+        set_tags,
+        remove_tags,
         parallelism,
-        _conflict(deployed, wanted),
+        _conflict(compilation, there, wanted),
+        comparison=comparison,
+        permissions=() if same else tuple(sorted(needed)),
     )
 
 
+def _compare(deployed: Deployed | None, definition: str) -> tuple[Comparison, str | None]:
+    """How the definitions differ, and why that cannot be told."""
+    if deployed is None or deployed.digest == digest(definition):
+        return Comparison(), None
+    try:
+        return compare(deployed.definition, definition), None
+    except DefinitionError as error:
+        return Comparison(), f"the deployed definition cannot be read: {error}"
+
+
 def _changes(
-    compilation: Compilation, deployed: Deployed | None, wanted: str, parallelism: int | None
+    compilation: Compilation,
+    deployed: Deployed,
+    comparison: Comparison,
+    unreadable: str | None,
+    parallelism: int | None,
 ) -> Iterator[Change]:
-    if deployed is None:
-        return
-    if deployed.digest != wanted:
-        yield Change("definition", deployed.digest, wanted, tuple(_drift(deployed, compilation.definition)))
+    if comparison or unreadable:
+        detail = (unreadable,) if unreadable else tuple(comparison.lines())
+        yield Change("definition", deployed.digest, digest(compilation.definition), detail)
     if compilation.role and compilation.role != deployed.role:
         yield Change("role", deployed.role, compilation.role)
     # AWS shows a pipeline without a display name under its own name.
@@ -192,33 +237,49 @@ def _number(value: int | None) -> str | None:
     return None if value is None else str(value)
 
 
-def _wanted_tags(compilation: Compilation, wanted: str) -> dict[str, str]:
-    tags = dict(compilation.tags)
+def _tags(
+    compilation: Compilation, deployed: Deployed | None, wanted: str, changed: bool
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The tags to set, and the keys of those to remove."""
+    tags = dict(_wanted_tags(compilation, wanted))
+    now: Mapping[str, str] = deployed.tags if deployed else {}
+    kept = {COMMIT} if compilation.project else {COMMIT, PROJECT, TARGET}
+    ours = [*(deployed.own_tags if deployed else ()), *(k for k in now if k.startswith(OURS) and k not in kept)]
+    removed = tuple(dict.fromkeys(key for key in ours if key in now and key not in tags))
+    setting = {key: value for key, value in tags.items() if now.get(key) != value}
+    if compilation.commit and (changed or setting or removed or deployed is None):
+        setting = {COMMIT: compilation.commit, **setting}
+    return setting, removed
+
+
+def _wanted_tags(compilation: Compilation, wanted: str) -> Iterator[tuple[str, str]]:
+    """The user's and our record; the digest last, since it says that the rest is done."""
+    yield from compilation.tags.items()
     for index, text in enumerate(write_keys(compilation.tags), start=1):
-        tags[TAGS if index == 1 else f"{TAGS}.{index}"] = text
+        yield TAGS if index == 1 else f"{TAGS}.{index}", text
     if compilation.parallelism is not None:
-        tags[PARALLELISM] = str(compilation.parallelism)
-    tags[DIGEST] = wanted
-    return tags
+        yield PARALLELISM, str(compilation.parallelism)
+    if compilation.project:
+        yield PROJECT, compilation.project
+        yield TARGET, compilation.target
+    yield DIGEST, wanted
 
 
-def _conflict(deployed: Deployed | None, wanted: str) -> str | None:
+def _conflict(compilation: Compilation, deployed: Deployed | None, wanted: str) -> str | None:
     if deployed is None:
         return None
     if not deployed.ours:
         return "it exists already, and was not made by sagewright; --force adopts it"
+    owner = deployed.tags.get(PROJECT)
+    if owner and compilation.project and owner != compilation.project:
+        return f"it belongs to the project `{owner}`, this one is `{compilation.project}`; --force takes it over"
     if deployed.drifted and deployed.digest != wanted:
         return "somebody else has changed its definition since it was last upserted; --force overwrites that"
     return None
 
 
-def _drift(deployed: Deployed, definition: str) -> list[str]:
-    """How the definition that is wanted differs from the deployed one: ten lines at most."""
-    try:
-        found = differences(deployed.definition, definition, by_meaning=False, names=("deployed", "new"))
-    except DefinitionError as error:
-        return [f"the deployed definition cannot be read: {error}"]
-    return found if len(found) <= 10 else [*found[:9], f"and {len(found) - 9} more"]
+def _cut(lines: tuple[str, ...]) -> tuple[str, ...]:
+    return lines if len(lines) <= DETAILS else (*lines[: DETAILS - 1], f"and {len(lines) - DETAILS + 1} more")
 
 
 def write_keys(keys: Iterable[str]) -> list[str]:

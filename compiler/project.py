@@ -8,8 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sagewright.compiler import git
 from sagewright.compiler.diagnostics import Related, Sink, Span
-from sagewright.compiler.source import Document, Map, Origin, key_origin, origin, read, read_bytes, scalar_text
+from sagewright.compiler.source import (
+    Document,
+    Map,
+    Origin,
+    key_origin,
+    origin,
+    read,
+    read_bytes,
+    scalar_text,
+)
 from sagewright.compiler.suggest import listing, nearest
 from sagewright.compiler.template import Namespace, render
 from sagewright.compiler.types import Type, type_of
@@ -72,6 +82,8 @@ class Settings:
     kms_key: str | None
     bucket_owner: str | None
     namespaces: Mapping[str, Namespace]
+    name: str | None = None
+    """The project's: as it is written, else that of the repository's remote."""
 
     def job_output(self, pipeline: str, step: str) -> str:
         """Where a training job writes whose step does not say: `s3://<bucket>/<prefix>/<pipeline>/<step>`."""
@@ -145,7 +157,17 @@ def settings(project: Project, target: str | None, overrides: Overrides, sink: S
         kms_key=_text(upload.get("kms_key")),
         bucket_owner=_text(upload.get("bucket_owner")),
         namespaces={**namespaces, "vars": variables},
+        name=_text(data.get("name")) or git_name(project.root),
     )
+
+
+def git_name(root: Path) -> str | None:
+    """`acme/ml` after the repository's remote, with the project's folder in it: the same in every clone."""
+    repository, remote = git.repository(root), git.remote(root)
+    if repository is None or remote is None:
+        return None
+    below = root.relative_to(repository).as_posix()
+    return remote if below == "." else f"{remote}/{below}"
 
 
 def _text(value: Any) -> str | None:

@@ -11,7 +11,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode
 from sagewright import steps as kinds
 from sagewright.compiler import shapes
 from sagewright.compiler.condition_parser import parse_condition
-from sagewright.compiler.conditions import TooManyTerms, constant, normalise
+from sagewright.compiler.conditions import MAX_TERMS, TooManyTerms, constant, normalise
 from sagewright.compiler.diagnostics import Sink
 from sagewright.compiler.expression import (
     EXPRESSIONS,
@@ -257,7 +257,7 @@ def _bind_condition(value: Any, place: Origin | None, names: _Names) -> Any:
     except ExpressionError as error:
         _report(error, text, node, names.sink)
     except TooManyTerms as error:
-        message = f"the condition has {error}: SageMaker's form of it needs more than 100"
+        message = f"in the form that SageMaker has, the condition takes {error}: at most {MAX_TERMS} are allowed"
         names.sink.report("SW407", message, place.span() if place else None, help="split it over several condition steps")
     return None
 

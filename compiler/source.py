@@ -369,9 +369,7 @@ def _report_bytes(error: UnicodeDecodeError, raw: bytes, sink: Sink, name: str) 
     sink.report("SW104", f"not a text file in UTF-8: {kind}", Span(name, line, column, line, column + 1))
 
 
-_FORBIDDEN_RE = re.compile(
-    "[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
-)
+_FORBIDDEN_RE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 _SEPARATORS = "\x85\u2028\u2029"
 """What YAML 1.1, and so libyaml, takes for line breaks, and 1.2 does not."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from functools import cache, lru_cache
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache, lru_cache, partial, wraps
+from math import isfinite
 from types import MappingProxyType
 from typing import Any
 
@@ -15,9 +16,14 @@ from sagewright.compiler.suggest import listing, nearest
 LITERAL_KEYS = ("kind", "uses", "version", "env")
 """Keys whose values are never rendered: they decide how the file is read."""
 MAX_LENGTH = 100_000
+MAX_BITS = 1024
+MAX_TURNS = 10_000
+"""How often the loops of one scalar may turn, together."""
+MAX_OPTION = 64
+"""Of a filter: the digits to round to, the spaces to indent by."""
 _NAMESPACES = ("vars", "env", "target", "pipeline", "matrix", "inputs")
 _TAG_RE = re.compile(r"\{\{.*?(?:\}\}|$)|\{%.*?(?:%\}|$)", re.S)
-_FOREIGN_RE = re.compile(r"(?<!\$)\$\{\{\s*([^{}]*?)\s*\}\}")
+_FOREIGN_RE = re.compile(r"(?<!\$)\$\{\{([^{}]*)\}\}")
 _FILTERS = (
     "abs capitalize default d first float int join last length list lower max min reject replace round select "
     "sort string sum title tojson trim unique upper"
@@ -104,8 +110,9 @@ def render_text(text: str, namespaces: Mapping[str, Namespace], sink: Sink, at: 
         return text
     foreign = _FOREIGN_RE.search(text)
     if foreign is not None:
-        root = re.split(r"\W", foreign[1], maxsplit=1)[0]
-        ours = f"{{{{ {foreign[1]} }}}}" if root in _NAMESPACES else f"${{{foreign[1]}}}"
+        inside = foreign[1].strip()
+        root = re.split(r"\W", inside, maxsplit=1)[0]
+        ours = f"{{{{ {inside} }}}}" if root in _NAMESPACES else f"${{{inside}}}"
         place = _stretch(at, text, *foreign.span())
         sink.report("SW122", "`${{ }}` is another tool's spelling", place.span() if place else None, help=f"write `{ours}`")
         return Failed(text)
@@ -113,13 +120,12 @@ def render_text(text: str, namespaces: Mapping[str, Namespace], sink: Sink, at: 
 
     try:
         is_native, template = _compiled(text)
+        _environment().turns = 0
         value = template(**namespaces)
         if is_native:
             if isinstance(value, jinja2.Undefined):
                 str(value)  # a strict undefined raises
             return _plain(value)
-        if len(value) > MAX_LENGTH:
-            raise _Refused(f"a value of more than {MAX_LENGTH:,} characters")
         return value
     except _Unknown as unknown:
         _report_unknown(unknown if unknown.message else _top_level(unknown.word, namespaces), text, sink, at)
@@ -140,7 +146,20 @@ class Failed(str):
     __slots__ = ()
 
 
+def _rendered(template: Any, **namespaces: Namespace) -> str:
+    pieces: list[str] = []
+    length = 0
+    for piece in template.generate(**namespaces):
+        length += len(piece)
+        if length > MAX_LENGTH:
+            raise _Refused(f"a value of more than {MAX_LENGTH:,} characters")
+        pieces.append(piece)
+    return "".join(pieces)
+
+
 def _plain(value: Any) -> Any:
+    if (isinstance(value, float) and not isfinite(value)) or (isinstance(value, int) and value.bit_length() > MAX_BITS):
+        raise _Refused("a number that is too large")
     if isinstance(value, (Map, Seq)) or value is None or type(value) in (str, int, float, bool):
         return value
     if isinstance(value, str):
@@ -159,7 +178,7 @@ def _compiled(text: str) -> tuple[bool, Callable[..., Any]]:
     environment = _environment()
     native = _whole_expression(text, environment)
     if native is None:
-        return False, environment.from_string(text).render
+        return False, partial(_rendered, environment.from_string(text))
     return True, environment.compile_expression(native, undefined_to_none=False)
 
 
@@ -219,9 +238,30 @@ def _environment() -> Any:
     """Jinja's sandbox, closed further: names are keys and never Python attributes, and nothing grows without bound."""
     import jinja2
     from jinja2.sandbox import ImmutableSandboxedEnvironment
+    from jinja2.visitor import NodeTransformer
+
+    def _filtered(node: Any, name: str) -> Any:
+        return jinja2.nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
+
+    class _Watched(NodeTransformer):
+        def visit_List(self, node: Any) -> Any:
+            return _filtered(self.generic_visit(node), "(watched)")
+
+        visit_Dict = visit_List
+
+        def visit_Tuple(self, node: Any) -> Any:
+            return self.visit_List(node) if node.ctx == "load" else node
 
     class Environment(ImmutableSandboxedEnvironment):
         intercepted_binops = frozenset(("*", "**", "%", "+"))
+        turns = 0
+
+        def _generate(self, source: Any, *args: Any, **options: Any) -> Any:
+            """Jinja's, with what loops go over and lists that are written out watched by filters that no template
+            can name."""
+            for loop in source.find_all(jinja2.nodes.For):
+                loop.iter = _filtered(loop.iter, "(counted)")
+            return super()._generate(_Watched().visit(source), *args, **options)
 
         def getattr(self, obj: Any, attribute: str) -> Any:
             return self.getitem(obj, attribute)
@@ -242,14 +282,14 @@ def _environment() -> Any:
             if operator == "%" and isinstance(left, str):
                 raise _Refused("text with `%`, which templates do not have; use `~`")
             if operator == "**" and not (abs(left) <= 1_000_000 and abs(right) <= 64):
-                raise _Refused("a number too large")
+                raise _Refused("a number that is too large")
             if operator == "*":
                 for sized, times in ((left, right), (right, left)):
-                    if hasattr(sized, "__len__") and len(sized) * times > MAX_LENGTH:
+                    if hasattr(sized, "__len__") and _weight(sized) * times > MAX_LENGTH:
                         raise _Refused(f"a value of more than {MAX_LENGTH:,} characters")
-            result = super().call_binop(context, operator, left, right)
-            if isinstance(result, int) and result.bit_length() > 1024:
-                raise _Refused("a number too large")
+            result = _watched(super().call_binop(context, operator, left, right))
+            if isinstance(result, int) and result.bit_length() > MAX_BITS:
+                raise _Refused("a number that is too large")
             return result
 
         def call(self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:
@@ -291,8 +331,56 @@ def _environment() -> Any:
 
     made = Environment(undefined=Undefined, autoescape=False, keep_trailing_newline=True, finalize=_spelled)
     made.filters = {name: made.filters[name] for name in _FILTERS}
+    made.filters |= {name: _bounded(made.filters[name]) for name in ("join", "replace", "round", "tojson")}
+    made.filters |= {"(counted)": jinja2.pass_environment(_counted), "(watched)": _watched}
     made.globals = {}
     return made
+
+
+def _weight(value: Any) -> int:
+    """How many characters and members a value has, however deep; beyond what is allowed it is not counted."""
+    total, left = 0, [value]
+    while left and total <= MAX_LENGTH:
+        item = left.pop()
+        total += len(item) if hasattr(item, "__len__") and not isinstance(item, Namespace) else 1
+        if isinstance(item, (list, tuple)):
+            left.extend(item)
+        elif isinstance(item, Mapping) and not isinstance(item, Namespace):
+            left.extend(item.values())
+    return total
+
+
+def _watched(value: Any) -> Any:
+    """`value`, if it is not too large: lists of lists of lists are soon."""
+    if isinstance(value, (list, tuple, dict)) and _weight(value) > MAX_LENGTH:
+        raise _Refused(f"a value of more than {MAX_LENGTH:,} members")
+    return value
+
+
+def _counted(environment: Any, items: Iterable[Any]) -> Iterator[Any]:
+    for item in items:
+        environment.turns += 1
+        if environment.turns > MAX_TURNS:
+            raise _Refused(f"more than {MAX_TURNS:,} turns of its loops")
+        yield item
+
+
+def _bounded(filter_: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter that can make much of little, refusing to."""
+
+    @wraps(filter_)  # with Jinja's mark on filters that are given the environment first
+    def bounded(*args: Any, **options: Any) -> Any:
+        args = tuple(list(arg) if isinstance(arg, Iterator) else arg for arg in args)
+        value, *others = args[hasattr(filter_, "jinja_pass_arg") :]
+        others += options.values()
+        if any(isinstance(other, int) and abs(other) > MAX_OPTION for other in others):
+            raise _Refused("a number that is too large")
+        size = len(value) if hasattr(value, "__len__") else 1
+        if size * max((len(other) for other in others if isinstance(other, str)), default=0) > MAX_LENGTH:
+            raise _Refused(f"a value of more than {MAX_LENGTH:,} characters")
+        return filter_(*args, **options)
+
+    return bounded
 
 
 def _spelled(value: Any) -> Any:

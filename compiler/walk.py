@@ -70,10 +70,10 @@ class Walk:
 
     def refuse_key(self, problem: Problem, frame: Frame, key: str) -> None:
         """Report what is wrong with a key of a map."""
-        place = key_origin(frame[2], key) or place_of(frame[2][key], frame, key)
-        self._tell(
-            Problem(problem.code, f"has a key that {problem.what}", problem.help), _path(frame, key), place
-        )
+        exact = key_origin(frame[2], key)
+        place = exact or place_of(frame[2][key], frame, key)
+        what = Problem(problem.code, f"has a key that {problem.what}", problem.help)
+        self._tell(what, _path(frame, key), place, key if exact is None else None)
 
     def unknown(self, name: str, known: Collection[str], frame: Frame) -> None:
         """Report a member that the structure of `frame` does not have."""

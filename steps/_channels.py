@@ -14,7 +14,7 @@ _ONLY_S3 = ("sharded", "data_type", "attributes", "instance_groups")
 
 
 def channels(inputs: Map | None, mode: Any, context: Context) -> list[dict[str, Any]]:
-    """The channels of `inputs`; `mode` is the job's TrainingInputMode, and theirs unless they say otherwise."""
+    """The channels of `inputs`; `mode` is theirs unless they say otherwise, None where it need not be said."""
     made = [_channel(name, entry, mode, context) for name, entry in (inputs or Map()).items()]
     return [channel for channel in made if channel is not None]
 

@@ -4,10 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from sagewright.compiler.kind import Context, as_text, present
+from sagewright.compiler.kind import JOB_RETRIES, Context, as_text, present
+from sagewright.compiler.model import Step
 from sagewright.compiler.source import Map, Origin, Seq, key_origin, origin
 
 VOLUME_GB = 30
+SEARCH_RETRIES = tuple(error for error in JOB_RETRIES if error != "SageMaker.JOB_INTERNAL_ERROR")
+"""Of jobs that run others: retries on their internal errors are ignored. Source: SageMaker developer guide, "Retry
+policy for pipeline steps"."""
+NOT_IN_EXPERIMENTS = {
+    f"ExperimentConfig.{member}": (
+        "SW608",
+        "the pipeline's own experiment takes its place: see `experiment:` at the top",
+    )
+    for member in ("ExperimentName", "TrialName", "RunName")
+}
+"""What Pipelines sets itself; `TrialComponentDisplayName` stays. Source: SDK 3.27 drops these."""
+
+
+def type_of(step: Step) -> str:
+    """SageMaker's type of the step that has this one's name."""
+    return str(step.body.get("type")) if step.kind.name == "native" else step.kind.type
 
 
 def text_list(body: Map, key: str) -> list[Any] | None:

@@ -14,11 +14,21 @@ from sagewright.compiler.model import Emitted, Step
 from sagewright.compiler.source import Map, key_origin, origin
 from sagewright.compiler.types import Type
 from sagewright.steps._code import archive_uri, file_uri, is_uri
+from sagewright.steps._job import type_of
 from sagewright.steps._script_mode import REQUIREMENTS, Framework, framework_of, submission
 from sagewright.steps.repack import CODE_IN_MODEL, INFERENCE_PY, Code, repack
 
 FETCHES_CODE = frozenset({"sklearn", "xgboost"})
 """Frameworks whose containers fetch inference code from S3; other containers look for it in the model's archive."""
+CANDIDATE_VARIABLES = (
+    "MODEL_NAME",
+    "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT",
+    "SAGEMAKER_SUBMIT_DIRECTORY",
+    "SAGEMAKER_INFERENCE_SUPPORTED",
+    "SAGEMAKER_INFERENCE_OUTPUT",
+    "SAGEMAKER_PROGRAM",
+)
+"""What the container of AutoML's best candidate is told. Source: SDK 2.257, `get_best_auto_ml_model`."""
 VERSIONED = frozenset({"pytorch", "tensorflow"})
 """Frameworks that a model package names with their version."""
 
@@ -97,6 +107,20 @@ def containers(body: Map, hosting: Hosting) -> tuple[list[dict[str, Any]], tuple
         definitions.append(patch(definition, entry.get("api", {})))
         steps += before
     return definitions, steps
+
+
+def best_candidate(body: Map, context: Context) -> dict[str, Any]:
+    """The definition of the container in which the best candidate of the AutoML step `automl` is served."""
+    name, at = body["automl"], origin(body, "automl")
+    source = context.find_step(name, at)
+    if source is not None and type_of(source) != "AutoML":
+        context.error("SW208", f"the step `{name}` is no AutoML step, and has no best candidate", at)
+
+    def candidate(member: str) -> StepRef:
+        return StepRef(name, f"BestCandidate.InferenceContainers[0].{member}", Type.STRING, at)
+
+    environment = {variable: candidate(f"Environment['{variable}']") for variable in CANDIDATE_VARIABLES}
+    return {"Image": candidate("Image"), "Environment": environment, "ModelDataUrl": candidate("ModelDataUrl")}
 
 
 # -- inference code ---------------------------------------------------------------------------------------------------

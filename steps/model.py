@@ -19,14 +19,15 @@ from sagewright.compiler.kind import (
     text_map,
 )
 from sagewright.compiler.model import Emitted, Step
-from sagewright.compiler.source import Map, Origin, key_origin
+from sagewright.compiler.source import Map, Origin
 from sagewright.steps._job import chosen, refuse, vpc_config
-from sagewright.steps.containers import Hosting, container, containers
+from sagewright.steps.containers import Hosting, best_candidate, container, containers
 
 NOT_BESIDE = {
     "image": ("execution",),
     "containers": ("model_data", "code", "environment", "multi_model"),
     "package": ("model_data", "code", "multi_model", "execution"),
+    "automl": ("model_data", "code", "environment", "multi_model", "execution"),
 }
 """What a model is made of, and the keys that go with the others."""
 
@@ -42,9 +43,6 @@ def model_steps(name: str, body: Map, hosting: Hosting, at: Origin | None, **cha
     `emitted`.
     """
     step, context = hosting.step, hosting.context
-    if "automl" in body:
-        context.error("SW210", "models of an `automl` step are not built yet", key_origin(body, "automl"))
-        return []
     network = step.body.get("network") or Map()
     members, before = _containers(body, hosting, at)
     arguments = present(
@@ -65,6 +63,8 @@ def _containers(body: Map, hosting: Hosting, at: Origin | None) -> tuple[dict[st
     if source == "package":
         package = present(ModelPackageName=body["package"], Environment=text_map(body.get("environment")))
         return {"Containers": [package]}, ()
+    if source == "automl":
+        return {"PrimaryContainer": best_candidate(body, hosting.context)}, ()
     if source == "containers":
         definitions, before = containers(body, hosting)
         mode = present(Mode=body.get("execution")) or None

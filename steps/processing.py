@@ -28,6 +28,7 @@ from sagewright.compiler.suggest import listing, nearest
 from sagewright.compiler.types import Type
 from sagewright.steps._code import archive_uri, file_uri
 from sagewright.steps._job import (
+    NOT_IN_EXPERIMENTS,
     argument_list,
     chosen,
     cluster,
@@ -268,4 +269,5 @@ KIND = StepKind(
     cacheable=True,
     retryable=JOB_RETRIES,
     longhand={"instance": "type", "code": "entry", "inputs.*": "source"},
+    refused=NOT_IN_EXPERIMENTS,
 )

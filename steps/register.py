@@ -105,4 +105,8 @@ KIND = StepKind(
     sugar={"arn": Sugar("ModelPackageArn")},
     retryable=STEP_RETRIES,
     longhand={"code": "entry"},
+    refused={
+        "ModelPackageName": ("SW608", "a step registers versions of a group, and no package by itself"),
+        "CertifyForMarketplace": ("SW608", "the SDK takes it out of what it emits, since Pipelines refuses it"),
+    },
 )

@@ -30,7 +30,16 @@ from sagewright.steps import _script_mode as script_mode
 from sagewright.steps._channels import channels, code_channel
 from sagewright.steps._code import archive_uri, file_uri
 from sagewright.steps._distribution import distribution, is_smp_v2
-from sagewright.steps._job import VOLUME_GB, argument_list, chosen, cluster, refuse, text_list, vpc_config
+from sagewright.steps._job import (
+    NOT_IN_EXPERIMENTS,
+    VOLUME_GB,
+    argument_list,
+    chosen,
+    cluster,
+    refuse,
+    text_list,
+    vpc_config,
+)
 from sagewright.steps._monitoring import monitoring
 
 MAX_RUNTIME = 3600
@@ -48,6 +57,11 @@ class _Program:
 
 
 def arguments(step: Step, context: Context) -> dict[str, Any]:
+    return job(step, context, channel_mode=step.body.get("mode", "File"))
+
+
+def job(step: Step, context: Context, *, channel_mode: Any) -> dict[str, Any]:
+    """The job that `step` describes; `channel_mode` is written at channels that say nothing, if it is given."""
     body = step.body
     image = _image(step, context)
     program = _program(body, image, context)
@@ -62,7 +76,7 @@ def arguments(step: Step, context: Context) -> dict[str, Any]:
             **program.algorithm,
         ),
         HyperParameters=program.hyperparameters or None,
-        InputDataConfig=_input_data(body, program, context) or None,
+        InputDataConfig=_input_data(body, program, channel_mode, context) or None,
         ResourceConfig=_resources(step, context),
         RoleArn=context.role(),
         StoppingCondition=_stopping(body, context) or None,
@@ -236,9 +250,9 @@ def _script_mode(body: Map, framework: script_mode.Framework | None, context: Co
     )
 
 
-def _input_data(body: Map, program: _Program, context: Context) -> list[dict[str, Any]]:
+def _input_data(body: Map, program: _Program, mode: Any, context: Context) -> list[dict[str, Any]]:
     inputs = body.get("inputs")
-    made = channels(inputs, body.get("mode", "File"), context)
+    made = channels(inputs, mode, context)
     return made if program.code is None else [*made, code_channel(program.code, inputs, context)]
 
 
@@ -264,4 +278,5 @@ KIND = StepKind(
     cacheable=True,
     retryable=JOB_RETRIES,
     longhand={"instance": "type", "code": "entry", "inputs.*": "source"},
+    refused=NOT_IN_EXPERIMENTS,
 )

@@ -19,6 +19,8 @@ REGION = "us-west-2"
 ACCOUNT = "123456789012"
 START = "from sagewright.compiler.commands.emulate import command; command()"
 
+READS = ("Describe", "List", "Get", "Head", "Search", "Filter")
+
 Answer = tuple[int, dict[str, str], bytes]
 Rule = Callable[["Call"], Answer | None]
 
@@ -35,7 +37,7 @@ class Call:
     def changes_something(self) -> bool:
         if self.method in ("PUT", "DELETE"):
             return True
-        return self.method == "POST" and not self.operation.startswith(("Describe", "List", "Get", "Head"))
+        return self.method == "POST" and not self.operation.startswith(READS)
 
 
 @dataclass(slots=True)

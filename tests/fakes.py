@@ -55,6 +55,8 @@ class FakeContext:
     mistakes: list[Mistake] = field(default_factory=list)
     uploads: dict[str, Asset] = field(default_factory=dict)
     functions: list[Function] = field(default_factory=list)
+    steps: Mapping[str, Step] = field(default_factory=dict)
+    """The pipeline's other steps, by name."""
 
     @property
     def codes(self) -> list[str]:
@@ -71,6 +73,11 @@ class FakeContext:
     ) -> None:
         assert code in CODES
         self.mistakes.append(Mistake(code, message, written(at), help, notes))
+
+    def find_step(self, name: str, at: Origin | None) -> Step | None:
+        if name not in self.steps:
+            self.error("SW301", f"unknown step `{name}`", at)
+        return self.steps.get(name)
 
     def role(self) -> Any:
         return ROLE

@@ -22,6 +22,7 @@ from typing import Any
 import yaml
 
 from sagewright import schemas, steps
+from sagewright.compiler import shapes
 from sagewright.compiler.driver import compile_file
 from sagewright.compiler.render import render
 from tests.definitions import CASES, PIPELINES, ROOT
@@ -106,6 +107,24 @@ TOKENS = (
     "|-\n",
     "9" * 5000,
     "[" * 200,
+)
+TEXTS = """
+a A x s3://b/k s3://b/k.tar.gz arn:aws:iam::123456789012:role/R arn:aws:lambda:us-west-2:123456789012:function:f 1h ml.m5.large
+preprocess.py train.py inference.py xgboost:1.7-1 123456789012.dkr.ecr.us-west-2.amazonaws.com/mine:1 https://sqs/q
+${parameters.A} ${parameters.B} ${parameters.C} ${parameters.D} ${execution.id} ${execution.start_time} s3://b/${execution.id}
+a${parameters.B}b $${a} {{vars.instance}} {{vars.size}} s3://{{target.bucket}}/${parameters.A}
+""".split()
+"""What may well stand where a String is wanted."""
+LITERALS = [text for text in TEXTS if "$" not in text and "{" not in text]
+PARAMETERS = {"A": "s3://b/k", "B": 3, "C": 0.5, "D": True, "InputData": "s3://b/k", "Threshold": 0.5, "Count": 1}
+TERMS = (
+    "parameters.B > 1",
+    "parameters.A == 'x'",
+    "parameters.D",
+    "not parameters.D",
+    "parameters.C <= parameters.B",
+    "parameters.A in ['a', 'b']",
+    "(parameters.B == 2 or parameters.C != 3)",
 )
 KEYS = """
 kind name steps parameters defaults kinds if then else api step_api depends_on retry cache role tags image instance code
@@ -271,41 +290,111 @@ def _junk(rng: random.Random, depth: int = 0) -> Any:
             return {rng.choice((*KEYS, "x", "A", "")): _junk(rng, depth + 1) for _ in range(rng.randrange(4))}
 
 
+@dataclass(frozen=True, slots=True)
+class _Inventor:
+    """Makes pipelines of random steps. `folly` is the share of values that no schema allows."""
+
+    rng: random.Random
+    folly: float
+
+    def pipeline(self) -> dict[str, Any]:
+        made: dict[str, Any] = {
+            "name": "p",
+            "parameters": dict(PARAMETERS),
+            "steps": self.steps("Prepare Train Model Register Config Endpoint A B C D E F".split(), 0),
+        }
+        schema = schemas.load("pipeline")["properties"]
+        for key in self.rng.sample(list(schema), self.rng.randrange(3)):
+            if key not in made and (key != "triggers" or self.folly):
+                made[key] = self.value(schema[key])
+        return made
+
+    def steps(self, names: list[str], depth: int) -> dict[str, Any]:
+        chosen = [names.pop(self.rng.randrange(len(names))) for _ in range(min(len(names), self.rng.randint(1, 5)))]
+        return {name: self.step(names, depth) for name in chosen}
+
+    def step(self, names: list[str], depth: int) -> dict[str, Any]:
+        rng = self.rng
+        kind = steps.find(rng.choice(steps.names()))
+        assert kind is not None
+        schema = schemas.load(f"steps/{kind.name}")
+        known = [key for key in schema["properties"] if self.folly or key not in ("matrix", "depends_on")]
+        optional = rng.sample(known, rng.randrange(7))
+        made = {key: self.value(schema["properties"][key]) for key in [*schema.get("required", ()), *optional]}
+        made["kind"] = kind.name
+        for branch in kind.branches:
+            made[branch] = self.steps(names, depth + 1) if depth < 2 and names else {}
+        if "if" in made:
+            made["if"] = _condition(rng) if self.folly else _good_condition(rng)
+        if kind.name == "native":
+            made["type"] = rng.choice(("Transform", "Training", "Processing", "AutoML", "Model", "Other"))
+            kind = steps.of_type(made["type"]) or kind
+        for key in [key for key in ("api", "arguments") if key in made and kind.request]:
+            members = list(shapes.members(kind.request or "", kind.service))
+            made[key] = {rng.choice(members): self.value({}) for _ in range(rng.randrange(3))}
+        return made
+
+    def value(self, schema: Any, depth: int = 0) -> Any:
+        """A value that the schema allows, more or less."""
+        rng = self.rng
+        if rng.random() < self.folly or not isinstance(schema, dict) or depth > 5:
+            return _junk(rng, 2)
+        if "const" in schema or "enum" in schema:
+            return schema["const"] if "const" in schema else rng.choice(schema["enum"])
+        if schema.get("examples") and rng.random() < 0.7:
+            return copy.deepcopy(rng.choice(schema["examples"]))
+        if schema.get("x-literal") and "string" in schema.get("type", ()):
+            return rng.choice(LITERALS)
+        types = schema.get("type", ("string", "object", "integer"))
+        match types if isinstance(types, str) else rng.choice(types):
+            case "object":
+                return self.mapping(schema, depth)
+            case "array":
+                return [self.value(schema.get("items", {}), depth + 1) for _ in range(rng.randint(0, 3))]
+            case "integer":
+                return rng.choice((1, 2, 30, 3600, schema.get("minimum", 10**6), schema.get("maximum", -1)))
+            case "number":
+                return rng.choice((0.5, 1, -1.5, 1e300))
+            case "boolean":
+                return rng.random() < 0.5
+            case "null":
+                return None
+            case _:
+                return rng.choice(TEXTS)
+
+    def mapping(self, schema: dict[str, Any], depth: int) -> dict[str, Any]:
+        rng = self.rng
+        known = schema.get("properties", {})
+        chosen = rng.sample(list(known), rng.randint(0, min(4, len(known))))
+        keys = dict.fromkeys([*schema.get("required", ()), *chosen])
+        made = {key: self.value(known.get(key, {}), depth + 1) for key in keys}
+        others = schema.get("additionalProperties")
+        if isinstance(others, dict) or not known:
+            names = rng.sample(("x", "A", "train", "m", "r", "a b", "Key", "code"), rng.randint(0, 3))
+            made.update({name: self.value(others or {}, depth + 1) for name in names})
+        return made
+
+
 def _invented(rng: random.Random) -> bytes:
-    """A pipeline of random steps, its values mostly of the types that schemas ask for."""
-    made: dict[str, Any] = {
-        "name": "p",
-        "parameters": {
-            name: _value({"type": ["string", "integer", "number", "boolean"]}, rng) for name in "AB"
-        },
-        "steps": _steps(rng, list("ABCDEFG"), 0),
-    }
-    schema = schemas.load("pipeline")["properties"]
-    for key in rng.sample(list(schema), rng.randrange(4)):
-        if key not in made:
-            made[key] = _value(schema[key], rng)
-    return _dumped(made, rng)
+    return _dumped(_Inventor(rng, rng.choice((0, 0, 0.02, 0.1))).pipeline(), rng)
 
 
-def _steps(rng: random.Random, names: list[str], depth: int) -> dict[str, Any]:
-    return {
-        name: _step(rng, names, depth) for name in rng.sample(names, min(len(names), rng.randint(1, 4)))
-    }
+def _extended(rng: random.Random) -> bytes:
+    """A pipeline whose steps have a few more of their keys, its parameters and references to them among the values."""
+    tree = copy.deepcopy(rng.choice(_trees()))
+    tree["parameters"] = {**PARAMETERS, **tree.get("parameters", {})}
+    inventor = _Inventor(rng, rng.choice((0, 0, 0.1)))
+    bodies = [body for body, key in _places(tree) if key == "kind"]
+    for body in rng.choices(bodies, k=rng.randint(1, 3)):
+        properties = schemas.load(f"steps/{body['kind']}")["properties"]
+        key = rng.choice([key for key in properties if key not in ("kind", "matrix", "then", "else", "body")])
+        body[key] = inventor.value(properties[key])
+    return _dumped(tree, rng)
 
 
-def _step(rng: random.Random, names: list[str], depth: int) -> dict[str, Any]:
-    kind = rng.choice(steps.names())
-    schema = schemas.load(f"steps/{kind}")
-    optional = rng.sample(list(schema["properties"]), rng.randrange(6))
-    keys = [key for key in dict.fromkeys([*schema.get("required", ()), *optional]) if rng.random() < 0.97]
-    made = {key: _value(schema["properties"][key], rng) for key in keys}
-    made["kind"] = kind
-    for branch in ("then", "else"):
-        if branch in made:
-            made[branch] = _steps(rng, [*names, *"HIJ"], depth + 1) if depth < 2 else {}
-    if "if" in made:
-        made["if"] = _condition(rng)
-    return made
+def _good_condition(rng: random.Random) -> str:
+    terms = [rng.choice(TERMS) for _ in range(rng.randint(1, 4))]
+    return rng.choice((" and ", " or ", " and not ")).join(terms)
 
 
 def _condition(rng: random.Random) -> str:
@@ -317,49 +406,13 @@ def _condition(rng: random.Random) -> str:
     return rng.choice((" and ", " or ", " and not ")).join(terms)
 
 
-def _value(schema: Any, rng: random.Random, depth: int = 0) -> Any:
-    """A value that the schema allows, more or less; now and then any."""
-    if rng.random() < 0.15 or not isinstance(schema, dict) or depth > 5:
-        return _junk(rng, 2)
-    if "const" in schema or "enum" in schema:
-        return schema["const"] if "const" in schema else rng.choice(schema["enum"])
-    if schema.get("examples") and rng.random() < 0.7:
-        return copy.deepcopy(rng.choice(schema["examples"]))
-    types = schema.get("type", "string")
-    match types if isinstance(types, str) else rng.choice(types):
-        case "object":
-            return _object(schema, rng, depth)
-        case "array":
-            return [_value(schema.get("items", {}), rng, depth + 1) for _ in range(rng.randint(0, 3))]
-        case "integer":
-            return rng.choice((0, 1, 2, 30, 3600, 10**6, -1))
-        case "number":
-            return rng.choice((0.5, 1, -1.5, 1e300))
-        case "boolean":
-            return rng.random() < 0.5
-        case "null":
-            return None
-        case _:
-            return rng.choice(("a", "A", "s3://b/k", "arn:aws:iam::123456789012:role/R", "1h", "preprocess.py", *REFERENCES[:9]))
-
-
-def _object(schema: dict[str, Any], rng: random.Random, depth: int) -> dict[str, Any]:
-    known = schema.get("properties", {})
-    keys = dict.fromkeys([*schema.get("required", ()), *rng.sample(list(known), rng.randint(0, min(4, len(known))))])
-    made = {key: _value(known.get(key, {}), rng, depth + 1) for key in keys}
-    others = schema.get("additionalProperties")
-    if isinstance(others, dict) or not known:
-        names = rng.sample(("x", "A", "train", "m", "r", "a b", "Key", "code"), rng.randint(0, 3))
-        made.update({name: _value(others, rng, depth + 1) for name in names})
-    return made
-
-
 _MAKERS: tuple[tuple[Callable[[random.Random], bytes], int], ...] = (
     (_random_bytes, 4),
     (_random_text, 10),
     (_damaged, 30),
     (_altered, 30),
-    (_invented, 40),
+    (_extended, 40),
+    (_invented, 30),
 )
 
 

@@ -104,7 +104,7 @@ class Framework:
         for alias, full in aliases.items():
             # An alias that has images of its own is a version; those of pytorch-smp hide versions.
             images = self.specialised(alias, versions[full])
-            if alias in versions or images != self.specialised(full, versions[full]):
+            if alias in versions or full in aliases or images != self.specialised(full, versions[full]):
                 made[alias] = images
         aliases = {alias: full for alias, full in aliases.items() if alias not in made}
         return {

@@ -105,10 +105,10 @@ def _with_progress(results: Iterable[Result], total: int) -> Iterator[Result]:
 
 def report(diagnostics: list[Diagnostic], results: Iterable[Result], format_: str, *, err: bool = True) -> None:
     """Show diagnostics; on standard error by default. Machine formats are written even where there are none."""
-    from sagewright.compiler.render import render
-
     if not diagnostics and format_ in ("text", "oneline", "github"):
         return
+    from sagewright.compiler.render import render
+
     texts = {name: text for result in results for name, text in result.texts.items()}
     stream = sys.stderr if err else sys.stdout
     color = format_ == "text" and stream.isatty() and "NO_COLOR" not in os.environ

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sagewright.compiler.engine.blueprint import Node
-from sagewright.compiler.engine.state import Cause, Record, Status
+from sagewright.compiler.engine.state import Record, Status
 
 FAILURE_REASON = "Step failure: One or multiple steps failed."
 """What DescribePipelineExecution says, whatever failed. Source: reported by users."""
@@ -75,9 +75,7 @@ def _of_failed(
 
 def _may_handle(nodes: Mapping[str, Node], record: Record) -> bool:
     """Whether a step of which nobody knows whether it ran may have run because of a failure."""
-    if any(need.when != "Completed" for need in nodes[record.name].needs):
-        return True
-    return record.cause is not Cause.AFTER_FAILURE and record.triggered
+    return any(need.when != "Completed" for need in nodes[record.name].needs)
 
 
 def _unsure(reason: str) -> Conclusion:

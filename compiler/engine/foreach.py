@@ -45,8 +45,9 @@ def current_item(item: Any, segments: Sequence[str | int]) -> Any:
     return found
 
 
-def outcome(node: Node, count: int, children: Sequence[Record]) -> Outcome:
+def outcome(node: Node, children: Sequence[Record]) -> Outcome:
     """How a ForEach ended, once all of its children have."""
+    count = len(children) // len(node.children)
     states = [child.status for child in children]
     total = {status: states.count(status) for status in set(states)}
     unknown = next((child for child in children if child.status is Status.UNKNOWN), None)
@@ -57,13 +58,18 @@ def outcome(node: Node, count: int, children: Sequence[Record]) -> Outcome:
         return Outcome(Status.UNKNOWN, message=unknown.reason)
     else:
         status = Status.STOPPED if stopped else Status.SUCCEEDED
-    properties: dict[str, Any] = {
-        "Status": str(status),
-        "InputItemCount": count,
-        "TotalStepCount": count * len(node.children),
+    counts: dict[str, Any] = {
         "SucceededStepCount": total.get(Status.SUCCEEDED, 0),
         "FailedStepCount": total.get(Status.FAILED, 0),
         "StoppedStepCount": stopped,
+    }
+    if unknown is not None:
+        counts = dict.fromkeys(counts, Unknown(unknown.reason))
+    properties: dict[str, Any] = {
+        "Status": str(status),
+        "InputItemCount": count,
+        "TotalStepCount": len(children),
+        **counts,
         "IterationOutputs": _outputs(count, children),
     }
     if node.selector is not None and status is Status.SUCCEEDED:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -48,6 +48,10 @@ class Situation:
     records: dict[str, Record]
     documents: Documents
     started: float = 0.0
+
+    def continued(self, nodes: dict[str, Node], records: dict[str, Record]) -> Situation:
+        """The same execution, about to go another way."""
+        return replace(self, nodes=nodes, records=records)
 
 
 @dataclass(slots=True)

@@ -91,6 +91,8 @@ class Record:
     end: float | None = None
     attempts: list[Attempt] = field(default_factory=list)
     arguments: Any = None
+    body: Mapping[str, Any] = field(default_factory=dict)
+    """The step's other members, their values filled in."""
     outcome: Outcome | None = None
     reason: str = ""
     """Why it did not start, failed, or is unknown: a clause for people."""

@@ -174,12 +174,14 @@ def sampled(frameworks: list[str], regions: list[str], count: int, seed: int) ->
 
 def main() -> None:
     parser = argparse.ArgumentParser()
+    parser.add_argument("frameworks", nargs="*")
     parser.add_argument("--sample", type=int)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     offline_and_fast()
-    frameworks = sorted(path.stem for path in FOLDER.glob("*.json") if path.stem not in NO_FRAMEWORKS)
-    regions = regions_of(frameworks)
+    every = sorted(path.stem for path in FOLDER.glob("*.json") if path.stem not in NO_FRAMEWORKS)
+    regions = regions_of(every)
+    frameworks = arguments.frameworks or every
     if arguments.sample:
         chosen = sampled(frameworks, regions, arguments.sample, arguments.seed)
     else:

@@ -162,7 +162,7 @@ def test_update(aws: Aws) -> None:
     ] == UPDATE
     assert aws.tags() == {DIGEST: wanted.digest}
     told = "\n".join(aws.said)
-    assert 'Steps[F].Arguments.ErrorMessage: "no" in deployed, "yes" in new' in told
+    assert '    ~ step F (Fail)\n      ~ Arguments.ErrorMessage: "no" → "yes"' in told
     assert f"role: {ROLE} → {other}" in told and "description: Rings. → none" in told
 
 
@@ -310,7 +310,7 @@ def test_somebody_elses_change_is_not_overwritten(aws: Aws) -> None:
     aws.sagemaker.update_pipeline(PipelineName="abalone", PipelineDefinition=definition("theirs"))
     with pytest.raises(Refused, match=r"somebody else has changed its definition.*--force"):
         aws.upsert(compiled(definition("ours")))
-    assert '"theirs" in deployed, "ours" in new' in "\n".join(aws.said)
+    assert '~ Arguments.ErrorMessage: "theirs" → "ours"' in "\n".join(aws.said)
     assert aws.describe()["PipelineDefinition"] == definition("theirs")
     aws.upsert(compiled(definition("ours")), force=True)
     assert aws.describe()["PipelineDefinition"] == definition("ours")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sagewright.compiler.condition_parser import MAX_DEPTH, parse_condition
@@ -20,6 +20,9 @@ from sagewright.compiler.expression import (
     Or,
     Reference,
 )
+
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""Machines that run tests are busy at times."""
 
 
 def shape(condition: Any) -> Any:
@@ -278,18 +281,53 @@ def _bracketed(condition: Condition, *weaker: type) -> str:
     return f"({unparse(condition)})" if isinstance(condition, weaker) else unparse(condition)
 
 
+@UNHURRIED
 @given(CONDITIONS)
 def test_a_condition_is_read_back_from_its_text(condition: Condition) -> None:
     assert shape(parse_condition(unparse(condition))) == shape(condition)
 
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
-TOKENS = (
-    ["and", "or", "not ", "in", "true", "a", "b.c", "1", "-", ".5", "e9", "==", "=", "<", "!", "&", "+", "(", ")", "[", "]", ",", "'", '"', "['x']", "${", "{", "}", ".", "é", "\x00", "�", "\n", " "]
-)
+TOKENS = [
+    "and",
+    "or",
+    "not ",
+    "in",
+    "true",
+    "a",
+    "b.c",
+    "1",
+    "-",
+    ".5",
+    "e9",
+    "==",
+    "=",
+    "<",
+    "!",
+    "&",
+    "+",
+    "(",
+    ")",
+    "[",
+    "]",
+    ",",
+    "'",
+    '"',
+    "['x']",
+    "${",
+    "{",
+    "}",
+    ".",
+    "é",
+    "\x00",
+    "�",
+    "\n",
+    " ",
+]
 SOUP = st.lists(st.sampled_from(TOKENS)).map("".join)
 
 
+@UNHURRIED
 @given(st.one_of(ANY_TEXT, SOUP))
 def test_any_text_is_read_or_refused_with_a_place(text: str) -> None:
     try:

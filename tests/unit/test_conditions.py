@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sagewright.compiler.condition_parser import parse_condition
@@ -28,6 +28,9 @@ from sagewright.compiler.expression import (
     Reference,
 )
 from sagewright.compiler.types import Type
+
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""Machines that run tests are busy at times."""
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 
@@ -120,11 +123,11 @@ def test_too_many_terms_are_counted_not_built() -> None:
     assert caught.value.count == 101
     with pytest.raises(TooManyTerms, match="216 terms"):
         normalise(parse_condition("(a and b and c) or (d and e and f) or (g and h and i) or (j and k)"))
-    started = time.perf_counter()
+    started = time.process_time()
     for text in (" or ".join(f"(a{i} and b{i})" for i in range(2000)), _xor(9)):
         with pytest.raises(TooManyTerms):
             normalise(parse_condition(text))
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_the_count_is_bounded() -> None:
@@ -189,11 +192,11 @@ def test_constant_conditions_with_many_names() -> None:
     assert constant(parse_condition(f"{many} and b and not b")) is False
     assert constant(parse_condition(f"b and ({many}) and not b")) is False
     assert constant(parse_condition(f"{many} and 1 > 2")) is False
-    started = time.perf_counter()
+    started = time.process_time()
     assert (
         constant(parse_condition(" and ".join(f"(a{i % 40} or not a{i % 37})" for i in range(3000)))) is None
     )
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 # -- JSON -------------------------------------------------------------------------------------------------------------
@@ -322,6 +325,7 @@ def conditions(terms: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     )
 
 
+@UNHURRIED
 @given(conditions(TERMS))
 def test_the_lowered_form_means_the_same_on_all_valuations(condition: Condition) -> None:
     try:
@@ -334,6 +338,7 @@ def test_the_lowered_form_means_the_same_on_all_valuations(condition: Condition)
         assert all(run(clause, lookup) for clause in written) is bool(evaluate(condition, lookup))
 
 
+@UNHURRIED
 @given(conditions(TERMS))
 def test_the_lowered_form_has_the_shape_that_sagemaker_has(condition: Condition) -> None:
     def is_term(clause: Any) -> bool:
@@ -351,6 +356,7 @@ def test_the_lowered_form_has_the_shape_that_sagemaker_has(condition: Condition)
     assert sum(len(c.operands) if isinstance(c, Or) else 1 for c in clauses) <= MAX_TERMS
 
 
+@UNHURRIED
 @given(conditions(TERMS))
 def test_what_is_called_constant_is_constant(condition: Condition) -> None:
     found = constant(condition)
@@ -358,6 +364,7 @@ def test_what_is_called_constant_is_constant(condition: Condition) -> None:
         assert {bool(evaluate(condition, lookup)) for lookup in VALUATIONS} == {found}
 
 
+@UNHURRIED
 @given(conditions(st.sampled_from([reference("p"), reference("q"), Literal(True), Literal(False)])))
 def test_every_constant_condition_over_booleans_is_found(condition: Condition) -> None:
     results = {bool(evaluate(condition, lookup)) for lookup in VALUATIONS}

@@ -245,6 +245,9 @@ def test_10_without_an_instance_type_there_may_be_a_choice() -> None:
     assert tag("pytorch:2.5.1", accelerator="cpu") == "pytorch-training:2.5.1-cpu-py311"
     assert tag("sklearn:1.2-1") == "sagemaker-scikit-learn:1.2-1-cpu-py3"
     assert tag("xgboost:1.7-1") == "sagemaker-xgboost:1.7-1"
+    one_for_two = "djl-inference:0.29.0-neuronx-sdk2.19.1"
+    assert tag("djl-neuronx:0.29.0", scope="inference") == one_for_two
+    assert tag("djl-neuronx:0.29.0", "ml.inf2.xlarge", "ml.trn1.2xlarge", scope="inference") == one_for_two
 
 
 # -- families with images of their own ----------------------------------------------------------------------------------
@@ -256,6 +259,8 @@ def test_builds_for_one_family() -> None:
     assert tag("tensorflow:2.3.1", p4d) == "tensorflow-training:2.3.1-gpu-py37-cu110-ubuntu18.04"
     assert tag("tensorflow:2.3.1", p4de) == "tensorflow-training:2.3.1-gpu-py37"
     assert tag("pytorch-smp:2.2.0", GPU) == "smdistributed-modelparallel:2.2.0-gpu-py310-cu121"
+    assert tag("pytorch-smp:2.2", GPU) == "smdistributed-modelparallel:2.2-gpu-py310-cu121"
+    assert tag("pytorch-smp:2.3.1", GPU) == "smdistributed-modelparallel:2.3.1-gpu-py311-cu121"
     assert tag("pytorch-smp:2.0.1", GPU) == "smdistributed-modelparallel:2.0.1-gpu-py310-cu118"
     assert tag("pytorch-smp:2.0.1", p5) == "smdistributed-modelparallel:2.0.1-gpu-py310-cu121"
     assert tag("pytorch-smp:2.5.1", p5) == "smdistributed-modelparallel:2.5.1-gpu-py311-cu124"

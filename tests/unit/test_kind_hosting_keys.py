@@ -2,32 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from sagewright import schemas, steps
-from sagewright.compiler.model import Step
-from sagewright.compiler.source import Map
-from tests.fakes import FakeContext, as_json, step_of
+from tests.keys import ignored_keys, untried_keys
 
-GENERIC = {
-    "kind",
-    "reports",
-    "display_name",
-    "description",
-    "depends_on",
-    "retry",
-    "cache",
-    "role",
-    "matrix",
-    "api",
-    "step_api",
-}
-"""Keys that the compiler handles for every kind, or the context."""
 REPACK = """
 repack:
   image: sklearn:1.4-2
@@ -105,43 +85,11 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def outcome(step: Step, root: Path) -> Any:
-    """What is emitted for `step`, and what is wrong with it."""
-    context = FakeContext(root)
-    made = step.kind.lower(step, context)
-    emitted = [(one.name, as_json(one.arguments), as_json(one.extra), as_json(one.api)) for one in made]
-    return emitted, context.codes
-
-
-def shortened(body: Map) -> Iterator[tuple[str, Map]]:
-    """`body` without each of its keys in turn, however deep; with the path of what is left out."""
-    for key, value in body.items():
-        yield key, Map({k: v for k, v in body.items() if k != key}, body.node)
-        if isinstance(value, Map):
-            for path, inner in shortened(value):
-                yield f"{key}.{path}", Map({**body, key: inner}, body.node)
-
-
 @pytest.mark.parametrize(("kind", "text"), BODIES)
 def test_every_key_counts(kind: str, text: str, root: Path) -> None:
-    found = steps.find(kind)
-    assert found is not None
-    step = step_of(found, text)
-    whole = outcome(step, root)
-    ignored = []
-    for path, body in shortened(step.body):
-        try:
-            same = outcome(replace(step, body=body, tags=body.get("tags")), root) == whole
-        except KeyError as error:  # a required key: the schema has told
-            same = error.args[0] != path.rsplit(".", 1)[-1]
-        if same:
-            ignored.append(path)
-    assert ignored == []
+    assert ignored_keys(kind, text, root) == []
 
 
 @pytest.mark.parametrize("kind", sorted({kind for kind, _ in BODIES}))
 def test_every_key_of_the_schema_is_tried(kind: str) -> None:
-    found = steps.find(kind)
-    assert found is not None
-    tried = {key for name, text in BODIES if name == kind for key in step_of(found, text).body}
-    assert tried | GENERIC >= set(schemas.load(f"steps/{kind}")["properties"])
+    assert untried_keys(kind, [text for name, text in BODIES if name == kind]) == set()

@@ -1,0 +1,201 @@
+"""Many pipelines at once: planned and upserted side by side, one failure not stopping the rest."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import Generic, Literal, TypeVar
+
+from sagewright.compiler.apply import Result, carry_out, prepare, require
+from sagewright.compiler.aws import THROTTLED, AwsError, Clients
+from sagewright.compiler.compilation import Compilation
+from sagewright.compiler.observe import Orphan, Survey, orphans
+from sagewright.compiler.plan import Plan, Refused
+
+JOBS = 8
+ROUNDS = 3
+"""What AWS throttled in spite of boto3's own attempts is begun again, so many times."""
+PAUSE = 2.0
+"""Seconds before such a round, twice as many before the next, with jitter."""
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+Say = Callable[[str, str], None]
+"""Takes a pipeline's name and a line about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What became of an item that was not done: refused by us, failed at AWS, or never begun."""
+
+    kind: Literal["refused", "failed", "not reached", "interrupted"]
+    message: str
+    hint: str | None = None
+    code: str | None = None
+
+
+NOT_REACHED = Failure("not reached", "not reached")
+
+
+@dataclass(slots=True)
+class _Run(Generic[Item, Made]):
+    """One pass over items with threads. Ctrl-C lets those that have begun come to their end; again, it ends at once."""
+
+    items: Sequence[Item]
+    work: Callable[[Item], Made]
+    done: Callable[[int], None]
+    jobs: int
+    outcomes: list[Made | Failure] = field(default_factory=list)
+    stopped: bool = False
+    finished: int = 0
+
+    def run(self) -> list[Made | Failure]:
+        self.outcomes = [NOT_REACHED] * len(self.items)
+        todo = list(range(len(self.items)))
+        for turn in range(ROUNDS):
+            self._pass(todo)
+            todo = [i for i in todo if self._throttled(i)]
+            if not todo or self.stopped or turn == ROUNDS - 1:
+                break
+            time.sleep(PAUSE * 2**turn * random.uniform(0.5, 1))
+        return self.outcomes
+
+    def _throttled(self, index: int) -> bool:
+        outcome = self.outcomes[index]
+        return isinstance(outcome, Failure) and outcome.code in THROTTLED
+
+    def _pass(self, todo: list[int]) -> None:
+        if len(todo) == 1 or self.jobs == 1:
+            for index in todo:
+                if not self.stopped:
+                    self._one(index)
+            return
+        with ThreadPoolExecutor(min(self.jobs, len(todo))) as pool:
+            pending: set[Future[None]] = {pool.submit(self._one, index) for index in todo}
+            while pending:
+                try:
+                    _, pending = wait(pending, return_when=FIRST_COMPLETED)
+                except KeyboardInterrupt:
+                    self._interrupt(pending)
+
+    def _interrupt(self, pending: set[Future[None]]) -> None:
+        if self.stopped:
+            os._exit(130)  # what is begun is completed by the next run
+        self.stopped = True
+        for future in pending:
+            future.cancel()
+
+    def _one(self, index: int) -> None:
+        if self.stopped:
+            return
+        try:
+            self.outcomes[index] = self.work(self.items[index])
+        except Refused as error:
+            self.outcomes[index] = Failure("refused", error.message, error.hint)
+        except AwsError as error:
+            self.stopped = self.stopped or error.for_all
+            self.outcomes[index] = Failure("failed", error.message, error.hint, error.code)
+        except KeyboardInterrupt:
+            self.stopped = True
+            self.outcomes[index] = Failure("interrupted", "interrupted")
+        self.finished += 1
+        self.done(self.finished)
+
+
+def each(
+    items: Sequence[Item],
+    work: Callable[[Item], Made],
+    *,
+    jobs: int = JOBS,
+    done: Callable[[int], None] = lambda count: None,
+) -> tuple[list[Made | Failure], bool]:
+    """`work` on every item; what came of each, in order, and whether Ctrl-C ended it early.
+
+    An error that would meet all (no credentials, no network) stops what has not begun. `done` is told how many are.
+    """
+    run = _Run(items, work, done, jobs)
+    outcomes = run.run()
+    early = run.stopped and not any(isinstance(o, Failure) and o.kind == "failed" for o in outcomes)
+    return outcomes, early or any(isinstance(o, Failure) and o.kind == "interrupted" for o in outcomes)
+
+
+@dataclass(slots=True)
+class Fleet:
+    """Pipelines of one or several regions. `jobs` is how many are worked on at once."""
+
+    endpoint_url: str | None = None
+    jobs: int = JOBS
+    _surveys: dict[str | None, Survey] = field(default_factory=dict)
+
+    def clients(self, region: str | None) -> Clients:
+        return self.survey(region).clients
+
+    def survey(self, region: str | None) -> Survey:
+        if region not in self._surveys:
+            self._surveys[region] = Survey(Clients(region, self.endpoint_url))
+        return self._surveys[region]
+
+    def plan(
+        self, compilations: Sequence[Compilation], done: Callable[[int], None] = lambda count: None
+    ) -> tuple[list[Plan | Failure], bool]:
+        """A plan for each, found out by reading only."""
+        for compilation in compilations:
+            self.survey(compilation.region)
+        listed: set[str | None] = set()
+
+        def one(compilation: Compilation) -> Plan:
+            survey = self.survey(compilation.region)
+            survey.guard(compilation)
+            return prepare(compilation, survey)
+
+        regions = {c.region: c for c in compilations}
+        for region, first in regions.items():
+            failure = self._list(region, first, compilations)
+            if failure is not None:
+                return [failure, *([NOT_REACHED] * (len(compilations) - 1))], False
+            listed.add(region)
+        return each(compilations, one, jobs=self.jobs, done=done)
+
+    def _list(self, region: str | None, first: Compilation, compilations: Iterable[Compilation]) -> Failure | None:
+        """Learn of the assets of a region. What is wrong with one account is told by the pipelines themselves."""
+        survey = self.survey(region)
+        try:
+            survey.guard(first)
+            survey.list_assets(c for c in compilations if c.region == region)
+        except Refused:
+            return None
+        except AwsError as error:
+            return Failure("failed", error.message, error.hint, error.code)
+        return None
+
+    def carry_out(
+        self, plans: Sequence[Plan], *, say: Say, force: bool, done: Callable[[int], None] = lambda count: None
+    ) -> tuple[list[Result | Failure], bool]:
+        """Do what was planned."""
+
+        def one(plan: Plan) -> Result:
+            name = plan.compilation.name
+            survey = self.survey(plan.compilation.region)
+            return carry_out(
+                plan, survey.clients, report=lambda line: say(name, line), force=force, survey=survey
+            )
+
+        return each(plans, one, jobs=self.jobs, done=done)
+
+    def orphans(self, compilations: Sequence[Compilation]) -> list[tuple[str | None, Orphan]]:
+        """Pipelines of the project's whose file is gone, with their regions. Raises AwsError."""
+        places = {(c.region, c.project, c.target) for c in compilations if c.project}
+        return [
+            (region, orphan)
+            for region, project, target in sorted(places, key=str)
+            for orphan in orphans(
+                project or "", target, [c.name for c in compilations if c.region == region], self.clients(region)
+            )
+        ]
+
+
+__all__ = ["Failure", "Fleet", "Plan", "each", "require"]

@@ -1,0 +1,40 @@
+"""Place a model on an endpoint's instances, beside others; create it, or update it where it exists.
+
+The endpoint's configuration names a role, and its variants name no model. Source: CreateInferenceComponent in the
+SageMaker API reference; that the step also updates, SDK 3.27.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sagewright.compiler.kind import Context, StepKind, Sugar, present, tag_list
+from sagewright.compiler.model import Step
+
+
+def arguments(step: Step, context: Context) -> dict[str, Any]:
+    body = step.body
+    resources = present(
+        NumberOfCpuCoresRequired=body.get("cpus"),
+        NumberOfAcceleratorDevicesRequired=body.get("accelerators"),
+        MinMemoryRequiredInMb=body.get("memory_mb"),
+    )
+    specification = present(ModelName=body.get("model"), ComputeResourceRequirements=resources or None)
+    return present(
+        InferenceComponentName=body["name"],
+        EndpointName=body["endpoint"],
+        VariantName=body.get("variant"),
+        Specification=specification or None,
+        RuntimeConfig=present(CopyCount=body.get("copies", 1)) or None,
+        Tags=tag_list(step.tags),
+    )
+
+
+KIND = StepKind(
+    name="inference_component",
+    type="InferenceComponent",
+    arguments=arguments,
+    request="CreateInferenceComponent",
+    properties="DescribeInferenceComponentOutput",
+    sugar={"name": Sugar("InferenceComponentName")},
+)

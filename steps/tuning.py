@@ -1,0 +1,174 @@
+"""Search for good hyperparameters: many training jobs, each with other values from the ranges.
+
+What is trained is a `training` body without its kind, or several `trainings`, by name, of which each may have an
+`objective` and `ranges` of its own. Two integers make a range of integers, a list its values. Autotune, Hyperband's
+resources and limits on the whole search stand under `api:`. Source: CreateHyperParameterTuningJob in the SageMaker API
+reference; script mode, SDK 2.257.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from sagewright.compiler.expression import Expression, Join, StepRef
+from sagewright.compiler.kind import Context, Scope, StepKind, Sugar, UnavailableError, present, tag_list
+from sagewright.compiler.merge import patch
+from sagewright.compiler.model import Step
+from sagewright.compiler.source import Map, Origin, key_origin
+from sagewright.compiler.types import Type
+from sagewright.steps import training
+from sagewright.steps._job import SEARCH_RETRIES, chosen, refuse
+from sagewright.steps._ranges import check_grid, parameter_ranges
+
+COUNTED = 50
+"""How many of the best training jobs can be referred to. Source: SDK 3.27, `TuningStep.get_top_model_s3_uri`."""
+_ORDER = ("AlgorithmSpecification", "RoleArn", "OutputDataConfig", "StoppingCondition", "HyperParameters")
+_NOT_TUNED = ("EnableSageMakerMetricsTimeSeries",)
+"""Members of AlgorithmSpecification that training jobs have, and those of a search do not."""
+
+
+def arguments(step: Step, context: Context) -> dict[str, Any]:
+    body = step.body
+    _check(step, context)
+    single = chosen(body, ("training", "trainings"), f"the step `{step.name}`", context, step.name_origin)
+    definitions = _definitions(step, single, context)
+    one = definitions[0] if single == "training" else {}
+    config = present(
+        Strategy=body.get("strategy", "Bayesian"),
+        ResourceLimits=present(
+            MaxParallelTrainingJobs=body.get("max_parallel_jobs", 1),
+            MaxNumberOfTrainingJobs=body.get("max_jobs"),
+        ),
+        HyperParameterTuningJobObjective=one.pop("TuningObjective", None),
+        ParameterRanges=one.pop("HyperParameterRanges", None),
+        TrainingJobEarlyStoppingType=body.get("early_stopping", "Off"),
+        TuningJobCompletionCriteria=body.get("completion"),
+        RandomSeed=body.get("seed"),
+    )
+    return present(
+        HyperParameterTuningJobConfig=config,
+        TrainingJobDefinition=one or None,
+        TrainingJobDefinitions=None if single == "training" else definitions or None,
+        WarmStartConfig=body.get("warm_start"),
+        Tags=tag_list(step.tags),
+    )
+
+
+def _check(step: Step, context: Context) -> None:
+    body, api = step.body, _asked(step)
+    strategy = body.get("strategy", "Bayesian")
+    if strategy == "Hyperband" and body.get("early_stopping") == "Auto":
+        message = "Hyperband stops training jobs early itself: `early_stopping` must be `Off`"
+        context.error("SW208", message, key_origin(body, "early_stopping"))
+    if "max_jobs" not in body and strategy != "Grid" and not {"ResourceLimits", "Autotune"} & api:
+        message = f"the step `{step.name}` lacks the key `max_jobs`"
+        context.error("SW202", message, step.name_origin, notes=("only Grid knows when it has tried everything",))
+
+
+def _asked(step: Step) -> set[str]:
+    """What `api:` brings: members of the request, and of HyperParameterTuningJobConfig."""
+    api = step.api or Map()
+    config = api.get("HyperParameterTuningJobConfig")
+    return {*api, *(config if isinstance(config, Map) else ())}
+
+
+# -- what is trained --------------------------------------------------------------------------------------------------
+
+
+def _definitions(step: Step, key: str | None, context: Context) -> list[dict[str, Any]]:
+    body = step.body
+    if key is None:
+        return []
+    if key == "training":
+        refuse(body["training"], ("objective", "ranges"), "training", context)
+        return [_definition(step, None, body["training"], body, context)]
+    entries = body["trainings"]
+    return [_definition(step, name, entry, entries, context) for name, entry in entries.items()]
+
+
+def _definition(step: Step, name: str | None, body: Map, holder: Map, context: Context) -> dict[str, Any]:
+    """One of the definitions of training jobs, with the objective and the ranges that hold for it."""
+    at = key_origin(holder, name or "training") or step.name_origin
+    own = replace(step, body=body, tags=None, name_origin=at, origin=at)
+    made = training.job(own, context, channel_mode=None)
+    if body.get("role") is not None:
+        made["RoleArn"] = body["role"]
+    algorithm = made["AlgorithmSpecification"]
+    made["AlgorithmSpecification"] = {k: v for k, v in algorithm.items() if k not in _NOT_TUNED}
+    ordered = {member: made.pop(member) for member in _ORDER if member in made}
+    fixed = ordered.pop("HyperParameters", None)
+    members = present(
+        DefinitionName=name,
+        TuningObjective=_objective(step, body, at, context),
+        HyperParameterRanges=_ranges(step, body, fixed or {}, at, context),
+        **ordered,
+        StaticHyperParameters=fixed,
+        **made,
+    )
+    return patch(members, body.get("api", {}))
+
+
+def _objective(step: Step, body: Map, at: Origin | None, context: Context) -> dict[str, Any] | None:
+    objective = body.get("objective") or step.body.get("objective")
+    if objective is None:
+        if "HyperParameterTuningJobObjective" not in _asked(step):
+            context.error("SW202", f"the step `{step.name}` lacks the key `objective`", at)
+        return None
+    return {"Type": objective["goal"], "MetricName": objective["metric"]}
+
+
+def _ranges(step: Step, body: Map, fixed: dict[str, Any], at: Origin | None, context: Context) -> dict[str, Any] | None:
+    """The ranges for one definition; what it fixes itself cannot be searched."""
+    ranges = body.get("ranges") or step.body.get("ranges")
+    if ranges is None:
+        if not {"ParameterRanges", "Autotune"} & _asked(step):
+            context.error("SW202", f"the step `{step.name}` lacks the key `ranges`", at)
+        return None
+    for name in ranges:
+        if name in (body.get("hyperparameters") or ()):
+            message = f"`{name}` has a range, and cannot be fixed as well"
+            context.error("SW208", message, key_origin(body["hyperparameters"], name))
+    if step.body.get("strategy") == "Grid":
+        check_grid(ranges, step.body, context)
+    return parameter_ranges(ranges, script_mode="sagemaker_program" in fixed, context=context)
+
+
+# -- the models that it finds -----------------------------------------------------------------------------------------
+
+
+def _model_data(step: Step, index: int, scope: Scope) -> Expression:
+    """The archive of the training job that is the best but `index`: no property of AWS's says where it is."""
+    bodies = step.body.get("trainings") or {"training": step.body.get("training")}
+    found = [body for body in bodies.values() if isinstance(body, Map)]
+    if any(body.get("compression", "GZIP") not in ("GZIP", None) for body in found):
+        raise UnavailableError("the output of its training is not one archive")
+    if not found or len({body.get("output") for body in found}) > 1:
+        raise UnavailableError("its trainings write to several places")
+    output = scope.value(found[0], "output") if found[0].get("output") else scope.job_output(step.name)
+    *before, last = output.parts if isinstance(output, Join) else (output,)
+    base = (*before, f"{last.rstrip('/')}/") if isinstance(last, str) else (*before, last, "/")
+    job = StepRef(step.name, f"TrainingJobSummaries[{index}].TrainingJobName", Type.STRING)
+    return Join((*base, job, "/output/model.tar.gz"))
+
+
+KIND = StepKind(
+    name="tuning",
+    type="Tuning",
+    arguments=arguments,
+    request="CreateHyperParameterTuningJob",
+    omits=("HyperParameterTuningJobName",),
+    properties="DescribeHyperParameterTuningJobResponse",
+    sugar={
+        "top_model_data": Sugar(items=COUNTED, make=_model_data),
+        "best_model_data": Sugar(make=_model_data),
+        "best_job": Sugar("BestTrainingJob.TrainingJobName"),
+    },
+    cacheable=True,
+    retryable=SEARCH_RETRIES,
+    longhand={
+        f"{place}.{path}": member
+        for place in ("training", "trainings.*")
+        for path, member in {**training.KIND.longhand, "image": "framework"}.items()
+    },
+)

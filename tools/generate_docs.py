@@ -1,0 +1,110 @@
+"""Generate the parts of `docs/reference/` that are written down elsewhere already.
+
+    python tools/generate_docs.py            # write them
+    python tools/generate_docs.py --check    # 0: they are what it would write; 1: they are not
+
+`diagnostics.md` is made of the pages in `compiler/codes/`, which `sagewright explain` shows one by one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+from sagewright.compiler.commands.explain import page
+from sagewright.compiler.diagnostics import CODES
+
+ROOT = Path(__file__).parents[1]
+GROUPS = {
+    "1": "YAML, templates and expressions",
+    "2": "Keys and values",
+    "3": "Names",
+    "4": "Types",
+    "5": "The graph",
+    "6": "AWS's API",
+    "7": "Limits",
+    "8": "The project, its files and images",
+    "9": "Warnings",
+}
+"""What the codes of a hundred are about, by its digit."""
+_INTRODUCTION = """\
+<!-- Made by tools/generate_docs.py from compiler/codes/: change it there. -->
+# Diagnostics
+
+Every mistake that the compiler finds has a code that keeps its meaning from version to version. `sagewright explain
+SW302` shows the page of one. Facts about AWS say where they are from: [doc] is AWS's documentation, [botocore] its
+description of the API, [sdk] the SageMaker SDK's code, [run] what that SDK was seen to do, [issue] what users have
+reported. None of them was tried on a live account.
+"""
+
+
+def generate() -> dict[str, str]:
+    """The content of each file, by its path from the root."""
+    return {"docs/reference/diagnostics.md": diagnostics()}
+
+
+def diagnostics() -> str:
+    """All codes in a table, then their pages, by hundreds."""
+    parts = [_INTRODUCTION, "\n".join(_table()) + "\n"]
+    for digit, codes in groupby(CODES, key=lambda code: code[2]):
+        parts.append(f"## {digit}xx: {GROUPS[digit]}\n")
+        parts += [_section(code) for code in codes]
+    return "\n".join(parts)
+
+
+def _table() -> Iterator[str]:
+    yield "| code | severity | |"
+    yield "|---|---|---|"
+    for code, about in CODES.items():
+        yield f"| [{code}](#{code.lower()}) | {about.severity} | {about.title} |"
+
+
+def _section(code: str) -> str:
+    """A page as a section: its title one level down, its examples labelled, its comments left out."""
+    title, text = page(code).split("\n", 1)
+    text = re.sub(r"<!-- .*? -->\n?", "", text)
+    text = re.sub(r"^```(\w+) ?(.*)$", lambda fence: _fence(*fence.groups()), text, flags=re.M)
+    return f'<a id="{code.lower()}"></a>\n\n### {title.removeprefix("# ")}\n{text.rstrip()}\n'
+
+
+def _fence(language: str, words: str) -> str:
+    """The opening of a fence, with what it shows above it."""
+    which = " and ".join(word for word in words.split() if word in ("bad", "good"))
+    name = next((word.removeprefix("file=") for word in words.split() if word.startswith("file=")), "")
+    label = {"bad": "Refused", "good": "Accepted"}.get(which, "Both")
+    shown = " ".join(filter(None, (label, f"(`{name}`)" if name else "", "(flags)" if language == "flags" else "")))
+    return f"{shown}:\n\n```{'sh' if language == 'flags' else language}"
+
+
+def check() -> int:
+    """Compare what is there with what would be written; 1 where they differ."""
+    stale = [name for name, text in generate().items() if not _is(ROOT / name, text)]
+    for name in stale:
+        print(f"{name} is out of date: run `python tools/generate_docs.py`", file=sys.stderr)
+    return 1 if stale else 0
+
+
+def _is(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_text(encoding="utf-8") == text
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--check", action="store_true", help="compare, write nothing")
+    if parser.parse_args().check:
+        return check()
+    for name, text in generate().items():
+        path = ROOT / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
