@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Literal
 
 from sagewright.compiler.assets import AssetError
 from sagewright.compiler.aws import AwsError, Clients
-from sagewright.compiler.compilation import Compilation, LambdaFunction, Upload
+from sagewright.compiler.compilation import Compilation, LambdaFunction, Place, Upload
 from sagewright.compiler.functions import publish
 from sagewright.compiler.lock import Lock, who
 from sagewright.compiler.observe import Survey, describe, observe
@@ -61,7 +61,7 @@ def upsert(
 def prepare(compilation: Compilation, survey: Survey) -> Plan:
     """What upserting will do, found out by reading only. Raises Refused and AwsError."""
     _check(compilation)
-    survey.guard(compilation)
+    survey.guard(compilation.account, compilation.target)
     return observe(compilation, survey.clients, survey)
 
 
@@ -81,7 +81,7 @@ def carry_out(
     if plan.action == "unchanged":
         return Result("unchanged", arn, plan.digest)
     compilation = plan.compilation
-    with locked(compilation, clients, report) as lock:
+    with locked(compilation.place, clients, report) as lock:
         again = observe(compilation, clients, _buckets_of(survey, clients))
         if again.action == "unchanged":
             return Result("unchanged", again.deployed.arn if again.deployed else None, again.digest)
@@ -117,14 +117,13 @@ def _check(compilation: Compilation) -> None:
 
 
 @contextmanager
-def locked(compilation: Compilation, clients: Clients, report: Report) -> Generator[Lock | None]:
+def locked(place: Place, clients: Clients, report: Report) -> Generator[Lock | None]:
     """Hold the pipeline's lock; None, and said, where there can be none. Raises Refused and AwsError."""
-    if compilation.bucket is None:
+    if place.bucket is None:
         report("no bucket is known, so there is no lock: let nobody else upsert this pipeline now")
         yield None
         return
-    key = f"{_prefix(compilation)}locks/{compilation.name}"
-    lock = Lock(clients, compilation.bucket, key, _encryption(compilation), compilation.bucket_owner)
+    lock = Lock(clients, place.bucket, f"{place.folder}locks/{place.name}", place.encryption, place.bucket_owner)
     try:
         taken = lock.take()
         if not taken:
@@ -134,16 +133,6 @@ def locked(compilation: Compilation, clients: Clients, report: Report) -> Genera
         yield lock if taken else None
     finally:
         lock.release()
-
-
-def _prefix(compilation: Compilation) -> str:
-    return f"{compilation.prefix.strip('/')}/" if compilation.prefix.strip("/") else ""
-
-
-def _encryption(compilation: Compilation) -> dict[str, Any]:
-    if compilation.kms_key is None:
-        return {}
-    return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": compilation.kms_key}
 
 
 # -- the changes ------------------------------------------------------------------------------------------------------
@@ -225,7 +214,7 @@ class _Execution:
             key,
             ChecksumAlgorithm="SHA256",
             ExpectedBucketOwner=compilation.bucket_owner,
-            **_encryption(compilation),
+            **compilation.place.encryption,
         )
 
     def _definition(self) -> dict[str, Any]:
@@ -236,7 +225,7 @@ class _Execution:
         if len(compilation.definition) <= INLINE_LENGTH or compilation.bucket is None:
             return {"PipelineDefinition": compilation.definition}
         text = compilation.definition.encode()
-        key = f"{_prefix(compilation)}definitions/{hashlib.sha256(text).hexdigest()}.json"
+        key = f"{compilation.place.folder}definitions/{hashlib.sha256(text).hexdigest()}.json"
         self._put(io.BytesIO(text), compilation.bucket, key)
         return {"PipelineDefinitionS3Location": {"Bucket": compilation.bucket, "ObjectKey": key}}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sagewright.compiler.kind import seconds
@@ -19,10 +19,10 @@ def written_as(value: Any, body: Map) -> Origin | None:
     return found[0] if len(found) == 1 else None
 
 
-def _values(value: Any) -> Iterator[tuple[Any, Origin]]:
+def _values(value: Map | Seq) -> Iterator[tuple[Any, Origin]]:
     """Every value in a body that has a place, and every key; a mapping's and a list's place is its key."""
-    for key in value if isinstance(value, Map) else range(len(value)):
-        item = value[key]
+    entries: Iterable[tuple[str | int, Any]] = value.items() if isinstance(value, Map) else enumerate(value)
+    for key, item in entries:
         named = key_origin(value, key) if isinstance(key, str) else None
         if named is not None:
             yield key, named

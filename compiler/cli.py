@@ -17,7 +17,15 @@ COMMANDS = {
     "graph": "Draw a pipeline.",
     "explain": "Explain a diagnostic, or a kind of step.",
     "schema": "Write the JSON Schema that editors use.",
+    "simulate": "Run a pipeline without its code.",
+    "test": "Run the tests of pipelines.",
+    "plan": "Say what upsert would do.",
     "upsert": "Create or update pipelines in AWS.",
+    "delete": "Delete pipelines from AWS.",
+    "gc": "Delete uploaded code that nothing refers to.",
+    "history": "List a pipeline's versions.",
+    "rollback": "Go back to an earlier version.",
+    "diff": "Compare two definitions.",
     "emulate": "Serve a SageMaker on this machine.",
 }
 """Name → its line of help; the module is `commands/<name>.py`."""

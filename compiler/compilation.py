@@ -41,6 +41,29 @@ class LambdaFunction:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a pipeline's lock, code and definitions are kept: all that deleting it needs to know."""
+
+    name: str
+    bucket: str | None
+    prefix: str = ""
+    kms_key: str | None = None
+    bucket_owner: str | None = None
+
+    @property
+    def folder(self) -> str:
+        """The prefix as keys begin with it."""
+        return f"{self.prefix.strip('/')}/" if self.prefix.strip("/") else ""
+
+    @property
+    def encryption(self) -> dict[str, str]:
+        """The parameters of a write."""
+        if self.kms_key is None:
+            return {}
+        return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self.kms_key}
+
+
+@dataclass(frozen=True, slots=True)
 class Compilation:
     """A pipeline compiled for one target. Frozen, and free of AWS: upserting it needs nothing else from the files.
 
@@ -71,6 +94,10 @@ class Compilation:
     """The project's name, where it has one: whose the pipeline is."""
     commit: str | None = None
     """The Git commit that the files are of, where it is recorded."""
+
+    @property
+    def place(self) -> Place:
+        return Place(self.name, self.bucket, self.prefix, self.kms_key, self.bucket_owner)
 
     def manifest(self) -> dict[str, Any]:
         """What stands beside the definition in `manifest.json`: all that AWS is told apart from the definition."""

@@ -54,11 +54,14 @@ class Sink:
     def __init__(self) -> None:
         self._found: dict[tuple[str, object], Diagnostic] = {}
         self.errors = 0
+        self.reported = 0
+        """How many errors were reported, those included that were told already: of a default, once for each step."""
         self.texts: dict[str, str] = {}
         """The text of every file read so far, by the name that spans use; snippets are cut from it."""
 
     def add(self, diagnostic: Diagnostic) -> None:
         key = (diagnostic.code, diagnostic.span or diagnostic.message)
+        self.reported += diagnostic.severity == "error"
         if key not in self._found:
             self._found[key] = diagnostic
             self.errors += diagnostic.severity == "error"

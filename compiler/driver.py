@@ -198,38 +198,70 @@ def clashes(results: Iterable[Result]) -> list[Diagnostic]:
     return sink.diagnostics
 
 
+class WorkerLost(Exception):
+    """A process that compiled has died."""
+
+
 def compile_many(
-    paths: list[Path], target: str | None = None, overrides: Overrides | None = None, *, jobs: int = 1
+    paths: list[Path], target: str | None = None, overrides: Overrides | None = None, *, jobs: int | None = None
 ) -> Iterator[Result]:
-    """Every file, in order, with `jobs` processes. Results from other processes come without their program."""
-    if jobs <= 1 or len(paths) < 2 * _CHUNK:
-        compiler = Compiler(target, overrides)
-        yield from (compiler.compile(path) for path in paths)
-        return
+    """Every file, in order. Given `jobs`, as many processes share the work where files are many, and results come
+    without their program, which is most of their memory. Raises `WorkerLost`."""
+    compiler = Compiler(target, overrides)
+    if jobs is None or len(paths) < 2 * _CHUNK:
+        yield from map(compiler.compile, paths)
+    elif jobs == 1:
+        yield from (_without_program(compiler.compile(path)) for path in paths)
+    else:
+        yield from _compile_in_processes(paths, compiler, jobs)
+
+
+def _compile_in_processes(paths: list[Path], compiler: Compiler, jobs: int) -> Iterator[Result]:
     from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
 
     chunks = [paths[start : start + _CHUNK] for start in range(0, len(paths), _CHUNK)]
-    with ProcessPoolExecutor(jobs, initializer=_start, initargs=(target, overrides)) as pool:
-        for results in pool.map(_compile_chunk, chunks):
-            yield from results
+    try:
+        with ProcessPoolExecutor(jobs, initializer=_start_worker, initargs=(compiler,)) as pool:
+            for results in pool.map(_compile_chunk, chunks):
+                yield from results
+    except BrokenProcessPool as error:
+        raise WorkerLost("a process that compiles was killed, perhaps for lack of memory") from error
 
 
 _CHUNK = 16
 _worker: Compiler | None = None
 
 
-def _start(target: str | None, overrides: Overrides | None) -> None:
+def _start_worker(compiler: Compiler) -> None:
     global _worker
     import signal
+    from threading import Thread
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent answers Ctrl-C
-    _worker = Compiler(target, overrides)
+    Thread(target=_end_with_parent, daemon=True).start()
+    _worker = compiler
+
+
+def _end_with_parent() -> None:
+    """A parent that is killed cannot say that no more work is coming."""
+    import os
+    from multiprocessing import parent_process
+
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _compile_chunk(paths: list[Path]) -> list[Result]:
     assert _worker is not None
-    results = [_worker.compile(path) for path in paths]
-    return [Result(r.source, r.diagnostics, r.texts if r.diagnostics else {}, r.compilation, r.definition) for r in results]
+    return [_without_program(_worker.compile(path)) for path in paths]
+
+
+def _without_program(result: Result) -> Result:
+    texts = result.texts if result.diagnostics else {}
+    return Result(result.source, result.diagnostics, texts, result.compilation, result.definition)
 
 
 # -- the public API ---------------------------------------------------------------------------------------------------

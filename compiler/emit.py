@@ -29,10 +29,7 @@ from sagewright.compiler.types import Type, is_assignable
 
 VERSION = "2020-12-01"
 EXPERIMENT_REGIONS = frozenset(
-    """us-east-1 us-east-2 us-west-1 us-west-2 ca-central-1 sa-east-1 af-south-1 me-south-1 il-central-1
-    eu-west-1 eu-west-2 eu-west-3 eu-central-1 eu-north-1 eu-south-1 eu-south-2
-    ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-southeast-1 ap-southeast-2 ap-southeast-3 ap-south-1 ap-east-1
-    cn-north-1 cn-northwest-1""".split()
+    ["us-east-1", "us-east-2", "us-west-1", "us-west-2", "ca-central-1", "sa-east-1", "af-south-1", "me-south-1", "il-central-1", "eu-west-1", "eu-west-2", "eu-west-3", "eu-central-1", "eu-north-1", "eu-south-1", "eu-south-2", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ap-south-1", "ap-east-1", "cn-north-1", "cn-northwest-1"]
 )
 """Where executions are put into an experiment by default. Source: SDK 3.27, EUREKA_GA_REGIONS."""
 

@@ -7,14 +7,16 @@ import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, Literal, TypeVar
 
-from sagewright.compiler.apply import Result, carry_out, prepare, require
+from sagewright.compiler.apply import Result, carry_out, prepare
 from sagewright.compiler.aws import THROTTLED, AwsError, Clients
-from sagewright.compiler.compilation import Compilation
+from sagewright.compiler.compilation import Compilation, Place
 from sagewright.compiler.observe import Orphan, Survey, orphans
-from sagewright.compiler.plan import Plan, Refused
+from sagewright.compiler.plan import PROJECT, Plan, Refused
+from sagewright.compiler.remove import delete, look
+from sagewright.compiler.versions import point
 
 JOBS = 8
 ROUNDS = 3
@@ -51,6 +53,7 @@ class _Run(Generic[Item, Made]):
     jobs: int
     outcomes: list[Made | Failure] = field(default_factory=list)
     stopped: bool = False
+    interrupted: bool = False
     finished: int = 0
 
     def run(self) -> list[Made | Failure]:
@@ -69,7 +72,7 @@ class _Run(Generic[Item, Made]):
         return isinstance(outcome, Failure) and outcome.code in THROTTLED
 
     def _pass(self, todo: list[int]) -> None:
-        if len(todo) == 1 or self.jobs == 1:
+        if len(todo) <= 1 or self.jobs == 1:
             for index in todo:
                 if not self.stopped:
                     self._one(index)
@@ -83,9 +86,9 @@ class _Run(Generic[Item, Made]):
                     self._interrupt(pending)
 
     def _interrupt(self, pending: set[Future[None]]) -> None:
-        if self.stopped:
+        if self.interrupted:
             os._exit(130)  # what is begun is completed by the next run
-        self.stopped = True
+        self.stopped = self.interrupted = True
         for future in pending:
             future.cancel()
 
@@ -100,7 +103,7 @@ class _Run(Generic[Item, Made]):
             self.stopped = self.stopped or error.for_all
             self.outcomes[index] = Failure("failed", error.message, error.hint, error.code)
         except KeyboardInterrupt:
-            self.stopped = True
+            self.stopped = self.interrupted = True
             self.outcomes[index] = Failure("interrupted", "interrupted")
         self.finished += 1
         self.done(self.finished)
@@ -118,9 +121,20 @@ def each(
     An error that would meet all (no credentials, no network) stops what has not begun. `done` is told how many are.
     """
     run = _Run(items, work, done, jobs)
-    outcomes = run.run()
-    early = run.stopped and not any(isinstance(o, Failure) and o.kind == "failed" for o in outcomes)
-    return outcomes, early or any(isinstance(o, Failure) and o.kind == "interrupted" for o in outcomes)
+    return run.run(), run.interrupted
+
+
+@dataclass(frozen=True, slots=True)
+class Orphaned:
+    """An orphan, where its lock is kept, and its region."""
+
+    place: Place
+    region: str | None
+    orphan: Orphan
+
+    @property
+    def name(self) -> str:
+        return self.orphan.name
 
 
 @dataclass(slots=True)
@@ -129,6 +143,8 @@ class Fleet:
 
     endpoint_url: str | None = None
     jobs: int = JOBS
+    alias: str | None = None
+    """Is pointed at the version of every pipeline that is carried out."""
     _surveys: dict[str | None, Survey] = field(default_factory=dict)
 
     def clients(self, region: str | None) -> Clients:
@@ -143,28 +159,17 @@ class Fleet:
         self, compilations: Sequence[Compilation], done: Callable[[int], None] = lambda count: None
     ) -> tuple[list[Plan | Failure], bool]:
         """A plan for each, found out by reading only."""
-        for compilation in compilations:
-            self.survey(compilation.region)
-        listed: set[str | None] = set()
-
-        def one(compilation: Compilation) -> Plan:
-            survey = self.survey(compilation.region)
-            survey.guard(compilation)
-            return prepare(compilation, survey)
-
-        regions = {c.region: c for c in compilations}
-        for region, first in regions.items():
+        for region, first in {c.region: c for c in compilations}.items():
             failure = self._list(region, first, compilations)
             if failure is not None:
                 return [failure, *([NOT_REACHED] * (len(compilations) - 1))], False
-            listed.add(region)
-        return each(compilations, one, jobs=self.jobs, done=done)
+        return each(compilations, lambda c: prepare(c, self.survey(c.region)), jobs=self.jobs, done=done)
 
     def _list(self, region: str | None, first: Compilation, compilations: Iterable[Compilation]) -> Failure | None:
         """Learn of the assets of a region. What is wrong with one account is told by the pipelines themselves."""
         survey = self.survey(region)
         try:
-            survey.guard(first)
+            survey.guard(first.account, first.target)
             survey.list_assets(c for c in compilations if c.region == region)
         except Refused:
             return None
@@ -180,22 +185,37 @@ class Fleet:
         def one(plan: Plan) -> Result:
             name = plan.compilation.name
             survey = self.survey(plan.compilation.region)
-            return carry_out(
+            result = carry_out(
                 plan, survey.clients, report=lambda line: say(name, line), force=force, survey=survey
             )
+            if self.alias is not None and result.arn is not None:
+                number = point(self.alias, result.arn, result.version, survey.clients)
+                result = replace(result, version=number)
+                say(name, f"{self.alias} is version {number}")
+            return result
 
         return each(plans, one, jobs=self.jobs, done=done)
 
-    def orphans(self, compilations: Sequence[Compilation]) -> list[tuple[str | None, Orphan]]:
-        """Pipelines of the project's whose file is gone, with their regions. Raises AwsError."""
-        places = {(c.region, c.project, c.target) for c in compilations if c.project}
+    def orphans(self, compilations: Sequence[Compilation]) -> list[Orphaned] | None:
+        """Pipelines of the project's whose file is gone. None where the project has no name. Raises AwsError."""
+        places = {(c.region, c.project, c.target): c for c in compilations if c.project}
+        if not places:
+            return None
         return [
-            (region, orphan)
-            for region, project, target in sorted(places, key=str)
+            Orphaned(replace(first.place, name=orphan.name), region, orphan)
+            for (region, project, target), first in sorted(places.items(), key=lambda item: str(item[0]))
             for orphan in orphans(
                 project or "", target, [c.name for c in compilations if c.region == region], self.clients(region)
             )
         ]
 
+    def remove(self, orphaned: Sequence[Orphaned], *, say: Say) -> tuple[list[Failure | None], bool]:
+        """Delete orphans, unless they are executing."""
 
-__all__ = ["Failure", "Fleet", "Plan", "each", "require"]
+        def one(item: Orphaned) -> None:
+            clients = self.clients(item.region)
+            project = item.orphan.deployed.tags.get(PROJECT)
+            deployed = look(item.place.name, clients, project=project, force=False)
+            delete(item.place, deployed, clients, lambda line: say(item.place.name, line))
+
+        return each(orphaned, one, jobs=self.jobs)

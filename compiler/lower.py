@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from sagewright.compiler import images
-from sagewright.compiler.assets import Asset, AssetError, data_asset, directory_asset, file_asset, script_asset
+from sagewright.compiler.assets import (
+    Asset,
+    AssetError,
+    data_asset,
+    directory_asset,
+    file_asset,
+    script_asset,
+)
 from sagewright.compiler.bundles import function_asset, tar_asset
 from sagewright.compiler.compilation import LambdaFunction, Upload
 from sagewright.compiler.diagnostics import Sink

@@ -27,16 +27,15 @@ class Survey:
     """Assets that are known to be there, by bucket and key, with their sizes."""
     _turn: threading.RLock = field(default_factory=threading.RLock)
 
-    def guard(self, compilation: Compilation) -> None:
+    def guard(self, account: str | None, target: str) -> None:
         """Raise Refused unless the credentials are those of the target's account. Raises AwsError."""
-        if compilation.account is None:
+        if account is None:
             return
         with self._turn:
             self.account = self.account or self.clients.account()
-        if self.account != compilation.account:
+        if self.account != account:
             raise Refused(
-                f"target `{compilation.target}` is account {compilation.account}, "
-                f"and the credentials belong to account {self.account}",
+                f"target `{target}` is account {account}, and the credentials belong to account {self.account}",
                 "use the target's credentials",
             )
 

@@ -160,7 +160,8 @@ def _parameter(name: str, value: Any, declared: Map, place: Origin | None, sink:
         message = f"the parameter `{name}` has neither a type nor a default to tell it by"
         sink.report("SW202", message, _span(place), notes=["for example `type: Integer`"])
         return Parameter(name, Type.ANY, origin=place)
-    wanted = known.get(kind, Type.ANY) if isinstance(kind, str) else type_of(default)
+    untold = kind is not None or isinstance(default, Failed)  # the type is wrong, or cannot be seen
+    wanted = known.get(kind, Type.ANY) if isinstance(kind, str) else Type.ANY if untold else type_of(default)
     _check_default(name, default, wanted, value, sink)
     written = value.get("enum")
     enum = written if isinstance(written, Seq) else Seq()
@@ -236,7 +237,7 @@ def _step(reader: _Reader, name: str, written: Map, place: Origin, parent: str |
         reader.broken.add(name)
         return None
     schema = schemas.load(f"steps/{kind.name}")
-    before = reader.sink.errors
+    before = reader.sink.reported
     merged = _with_defaults(reader, kind, _without_lacking(reader, kind, written, schema), schema)
     body = _without_nulls(longhand(merged, kind), schema)
     validate(body, f"steps/{kind.name}", reader.sink, place, f"the step `{name}`")
@@ -246,7 +247,7 @@ def _step(reader: _Reader, name: str, written: Map, place: Origin, parent: str |
     depends_on = tuple(_dependencies(body))
     retry = parse_retry(body, kind, reader.retries, reader.sink, inherited="retry" not in written)
     cache = parse_cache(body, reader.sink)
-    if reader.sink.errors > before:
+    if reader.sink.reported > before:
         reader.broken.add(name)
     branches = {
         key: tuple(_steps(reader, body[key], name, key)) for key in kind.branches if isinstance(body.get(key), Map)

@@ -270,7 +270,7 @@ def _variables(data: Map, chosen: Map, overrides: Overrides, sink: Sink) -> Name
             message = f"`--var {name}` is not declared under `vars:`; declared are {known}"
             sink.report("SW314", message, None, help=f"did you mean `{near}`?" if near else None)
             continue
-        given = _read_variable(text, values[name])
+        given = _read_variable(name, text, values[name])
         if given is None:
             kind = type_of(values[name]) if isinstance(values[name], (str, int, float)) else "list or mapping"
             sink.report("SW314", f"`--var {name}={text}`: `{name}` is declared as {kind}", None)
@@ -279,11 +279,11 @@ def _variables(data: Map, chosen: Map, overrides: Overrides, sink: Sink) -> Name
     return Namespace("vars", values)
 
 
-def _read_variable(text: str, declared: Any) -> tuple[Any] | None:
+def _read_variable(name: str, text: str, declared: Any) -> tuple[Any] | None:
     """`text` as YAML, if it is of the declared value's type."""
     if isinstance(declared, str):
         return (text,)
-    document = read_bytes(f"v: {text}".encode(errors="replace"), Sink())
+    document = read_bytes(f"v: {text}".encode(errors="replace"), Sink(), f"--var {name}")
     if document is None or not isinstance(document.data, Map):
         return None
     value = document.data["v"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from sagewright.compiler.diagnostics import Diagnostic, Span
@@ -158,11 +158,15 @@ def _github(diagnostic: Diagnostic) -> str:
         if span.line == span.end_line:  # GitHub takes columns only within a line
             properties |= {"col": span.column, "endColumn": span.end_column}
     properties["title"] = diagnostic.code
-    said = ",".join(f"{key}={_property(visible(str(value)))}" for key, value in properties.items())
     place = f"{_place(span)}: " if span else ""
     parts = [f"{place}{diagnostic.message}", *filter(None, [diagnostic.help]), *diagnostic.notes]
-    message = "\n".join(visible(line) for part in parts for line in part.split("\n"))
-    return f"::{_COMMANDS[diagnostic.severity]} {said}::{_data(message)}"
+    return workflow_command(_COMMANDS[diagnostic.severity], properties, "\n".join(parts))
+
+
+def workflow_command(command: str, properties: Mapping[str, object], message: str) -> str:
+    """`::<command> <properties>::<message>`, as GitHub reads it in a job's log."""
+    said = ",".join(f"{key}={_property(visible(str(value)))}" for key, value in properties.items())
+    return f"::{command} {said}::{_data(chr(10).join(visible(line) for line in message.split(chr(10))))}"
 
 
 def _data(text: str) -> str:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -24,7 +24,7 @@ from sagewright.compiler.diagnostics import Related, Sink, Span
 from sagewright.compiler.offsets import Place, content_start, places
 
 try:
-    from yaml.cyaml import CParser as _Parser
+    from yaml.cyaml import CParser as _Parser  # pyright: ignore[reportAttributeAccessIssue]
 except ImportError:  # a PyYAML built without libyaml
     from yaml.composer import Composer
     from yaml.parser import Parser
@@ -132,7 +132,7 @@ class Document:
             return Span(self.name)
         value, where = self.data, Origin(self.root)
         for key in path:
-            found = origin(value, key)
+            found = entry_origin(value, key)
             if found is None:
                 break
             where, value = found, value[key]
@@ -212,7 +212,7 @@ def scalar_text(value: Any) -> str:
 
 def document_of(node: Node) -> Document:
     """The document that `node` was read from (its marks carry it)."""
-    return node.start_mark.name
+    return cast("Document", node.start_mark.name)
 
 
 def span_of(node: Node, start: int | None = None, end: int | None = None) -> Span:
@@ -241,7 +241,7 @@ def _places(node: ScalarNode) -> list[Place] | None:
 # -- reading ----------------------------------------------------------------------------------------------------------
 
 
-class _Loader(_Parser):
+class _Loader(_Parser):  # pyright: ignore[reportGeneralTypeIssues, reportUntypedBaseClass]
     """libyaml's parser, with YAML 1.2's idea of plain scalars."""
 
     def resolve(self, kind: type[Node], value: str, implicit: Any) -> str:
@@ -460,9 +460,9 @@ class _Builder:
     def _collection(self, node: Node) -> Any:
         if node.tag not in (_MAP, _SEQ):
             raise _tagged(node)
-        if isinstance(node, SequenceNode):
-            return Seq([self.build(child) for child in node.value], node)
-        return self._mapping(node)
+        if isinstance(node, MappingNode):
+            return self._mapping(node)
+        return Seq([self.build(child) for child in node.value], node)
 
     def _count(self, node: Node) -> None:
         """Count what an alias adds, however deep: the sum, not one alias, is what a bomb is."""

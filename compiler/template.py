@@ -9,6 +9,8 @@ from math import isfinite
 from types import MappingProxyType
 from typing import Any
 
+from yaml.nodes import Node
+
 from sagewright.compiler.diagnostics import Sink
 from sagewright.compiler.source import Map, Origin, Seq, key_origin, origin, scalar_text
 from sagewright.compiler.suggest import listing, nearest
@@ -24,10 +26,7 @@ MAX_OPTION = 64
 _NAMESPACES = ("vars", "env", "target", "pipeline", "matrix", "inputs")
 _TAG_RE = re.compile(r"\{\{.*?(?:\}\}|$)|\{%.*?(?:%\}|$)", re.S)
 _FOREIGN_RE = re.compile(r"(?<!\$)\$\{\{([^{}]*)\}\}")
-_FILTERS = (
-    "abs capitalize default d first float int join last length list lower max min reject replace round select "
-    "sort string sum title tojson trim unique upper"
-).split()
+_FILTERS = ["abs", "capitalize", "default", "d", "first", "float", "int", "join", "last", "length", "list", "lower", "max", "min", "reject", "replace", "round", "select", "sort", "string", "sum", "title", "tojson", "trim", "unique", "upper"]
 
 
 class Namespace(dict[str, Any]):
@@ -125,7 +124,7 @@ def render_text(text: str, namespaces: Mapping[str, Namespace], sink: Sink, at: 
         if is_native:
             if isinstance(value, jinja2.Undefined):
                 str(value)  # a strict undefined raises
-            return _plain(value)
+            return _plain(value, at.node if at else None)
         return value
     except _Unknown as unknown:
         _report_unknown(unknown if unknown.message else _top_level(unknown.word, namespaces), text, sink, at)
@@ -157,7 +156,8 @@ def _rendered(template: Any, **namespaces: Namespace) -> str:
     return "".join(pieces)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, node: Node | None) -> Any:
+    """A value as YAML has it; what a template made of mappings and lists stands where the template does."""
     if (isinstance(value, float) and not isfinite(value)) or (isinstance(value, int) and value.bit_length() > MAX_BITS):
         raise _Refused("a number that is too large")
     if isinstance(value, (Map, Seq)) or value is None or type(value) in (str, int, float, bool):
@@ -165,9 +165,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str):
         return str(value)
     if isinstance(value, Mapping):
-        return Map({str(key): _plain(item) for key, item in value.items()})
+        return Map({str(key): _plain(item, node) for key, item in value.items()}, node)
     if isinstance(value, (list, tuple, set, frozenset, range)):
-        return Seq([_plain(item) for item in value])
+        return Seq([_plain(item, node) for item in value], node)
     raise _Refused(f"a value that YAML does not have ({type(value).__name__})")
 
 

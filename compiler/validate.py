@@ -77,10 +77,10 @@ def validate(value: Any, schema: str, sink: Sink, owner: Origin | None, what: st
             return True
     except (ValueError, TypeError):  # e.g. an integer that Rust has no room for: let the other one judge
         pass
-    before = len(sink)
+    before = sink.reported
     for error in _explain(schema).iter_errors(value):
         _report(error, value, sink, owner, what)
-    return len(sink) == before
+    return sink.reported == before
 
 
 # -- explaining -------------------------------------------------------------------------------------------------------
@@ -106,7 +106,7 @@ def _explain(name: str) -> Any:
 
     def types(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[Any]:
         given = {wanted} if isinstance(wanted, str) else set(wanted)
-        if isinstance(instance, Failed) or is_reference(instance) and (given & _SCALARS or schema.get("x-literal")):
+        if isinstance(instance, Failed) or (is_reference(instance) and (given & _SCALARS or schema.get("x-literal"))):
             return
         if instance is None and "default" in schema:  # `null` leaves a built-in default out
             return
@@ -119,7 +119,8 @@ def _explain(name: str) -> Any:
 
 
 def _report(error: Any, value: Any, sink: Sink, owner: Origin | None, what: str) -> None:
-    container, at, path = value, owner, ""
+    container: Any = value
+    at, path = owner, ""
     for key in error.absolute_path:
         if not _is_longhand(container):
             path += f"[{key}]" if isinstance(key, int) else f".{key}"

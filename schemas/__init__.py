@@ -11,8 +11,9 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-REFERENCE = r"\$\{"
-TEMPLATE = r"\$\{|\{\{|\{%"
+REFERENCE = r"(?<!\$)\$\{"
+"""`$${` is a literal `${`."""
+TEMPLATE = REFERENCE + r"|\{\{|\{%"
 _SCALARS = {"string", "integer", "number", "boolean", "null"}
 
 

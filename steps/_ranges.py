@@ -63,6 +63,7 @@ def _check_limits(name: str, given: Map, kind: str, context: Context) -> None:
     if scale == "ReverseLogarithmic" and kind == INTEGER:
         message = "`ReverseLogarithmic` is for ranges of real numbers"
         context.error("SW208", message, origin(given, "scale"))
+        return
     if not all(isinstance(limit, (int, float)) for limit in (least, most)):
         return
     if least >= most:

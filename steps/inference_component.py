@@ -10,16 +10,12 @@ from typing import Any
 
 from sagewright.compiler.kind import Context, StepKind, Sugar, present, tag_list
 from sagewright.compiler.model import Step
+from sagewright.compiler.source import Map, origin
 
 
 def arguments(step: Step, context: Context) -> dict[str, Any]:
     body = step.body
-    resources = present(
-        NumberOfCpuCoresRequired=body.get("cpus"),
-        NumberOfAcceleratorDevicesRequired=body.get("accelerators"),
-        MinMemoryRequiredInMb=body.get("memory_mb"),
-    )
-    specification = present(ModelName=body.get("model"), ComputeResourceRequirements=resources or None)
+    specification = present(ModelName=body.get("model"), ComputeResourceRequirements=_resources(body) or None)
     return present(
         InferenceComponentName=body["name"],
         EndpointName=body["endpoint"],
@@ -28,6 +24,17 @@ def arguments(step: Step, context: Context) -> dict[str, Any]:
         RuntimeConfig=present(CopyCount=body.get("copies", 1)) or None,
         Tags=tag_list(step.tags),
     )
+
+
+def _resources(body: Map) -> Map:
+    """What each copy needs, at the place of what is given first: AWS wants memory beside processors."""
+    found = present(
+        NumberOfCpuCoresRequired=body.get("cpus"),
+        NumberOfAcceleratorDevicesRequired=body.get("accelerators"),
+        MinMemoryRequiredInMb=body.get("memory_mb"),
+    )
+    at = next((origin(body, key) for key in ("cpus", "accelerators") if key in body), None)
+    return Map(found, at.node if at else None)
 
 
 KIND = StepKind(

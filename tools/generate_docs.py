@@ -76,7 +76,9 @@ def _fence(language: str, words: str) -> str:
     which = " and ".join(word for word in words.split() if word in ("bad", "good"))
     name = next((word.removeprefix("file=") for word in words.split() if word.startswith("file=")), "")
     label = {"bad": "Refused", "good": "Accepted"}.get(which, "Both")
-    shown = " ".join(filter(None, (label, f"(`{name}`)" if name else "", "(flags)" if language == "flags" else "")))
+    shown = " ".join(
+        filter(None, (label, f"(`{name}`)" if name else "", "(flags)" if language == "flags" else ""))
+    )
     return f"{shown}:\n\n```{'sh' if language == 'flags' else language}"
 
 

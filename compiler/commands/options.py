@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from sagewright.compiler.diagnostics import Diagnostic, Sink
-from sagewright.compiler.driver import Result, clashes, compile_many, find_pipelines
+from sagewright.compiler.driver import Result, WorkerLost, clashes, compile_many, find_pipelines
 from sagewright.compiler.project import Overrides
 
 FORMATS = ("text", "oneline", "json", "sarif", "github")
@@ -77,11 +77,14 @@ def _assignment(text: str) -> tuple[str, str]:
     return name, value
 
 
-def load(paths: list[Path], options: Options, *, jobs: int = 1) -> tuple[list[Result], list[Diagnostic]]:
-    """Compile what `paths` mean. Returns the results and every diagnostic, each once."""
+def load(paths: list[Path], options: Options, *, jobs: int | None = None) -> tuple[list[Result], list[Diagnostic]]:
+    """Compile what `paths` mean. Returns the results and every diagnostic, each once. `jobs` as of `compile_many`."""
     sink = Sink()
     files = find_pipelines(paths, sink)
-    results = list(_with_progress(compile_many(files, options.target, options.overrides, jobs=jobs), len(files)))
+    try:
+        results = list(_with_progress(compile_many(files, options.target, options.overrides, jobs=jobs), len(files)))
+    except WorkerLost as error:
+        raise click.ClickException(f"{error}; name fewer pipelines at a time") from error
     found = [*sink.diagnostics, *(d for result in results for d in result.diagnostics), *clashes(results)]
     return results, sorted(set(found), key=Diagnostic.sort_key)
 
@@ -94,13 +97,15 @@ def workers() -> int:
 def _with_progress(results: Iterable[Result], total: int) -> Iterator[Result]:
     """Say on a terminal how far it is, once it takes longer than a second."""
     started, shown = time.monotonic(), False
-    for done, result in enumerate(results, 1):
-        yield result
-        if sys.stderr.isatty() and total > 1 and time.monotonic() - started > 1:
-            click.echo(f"\rcompiled {done} of {total} pipelines", nl=False, err=True)
-            shown = True
-    if shown:
-        click.echo("\r\033[K", nl=False, err=True)
+    try:
+        for done, result in enumerate(results, 1):
+            yield result
+            if sys.stderr.isatty() and total > 1 and time.monotonic() - started > 1:
+                click.echo(f"\rcompiled {done} of {total} pipelines", nl=False, err=True)
+                shown = True
+    finally:
+        if shown:
+            click.echo("\r\033[K", nl=False, err=True)
 
 
 def report(diagnostics: list[Diagnostic], results: Iterable[Result], format_: str, *, err: bool = True) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,7 +64,7 @@ def _listed(key: str, wrong: Callable[[Record], str | None]) -> Callable[..., It
         written: Seq = expect[key]
         for index, name in enumerate(written):
             place = origin(written, index)
-            for record in _records(name, result, names):
+            for record in _records(names.group(name), result, names):
                 message = wrong(record)
                 if message is not None:
                     yield Mismatch(message, place.span() if place else None)
@@ -72,11 +72,11 @@ def _listed(key: str, wrong: Callable[[Record], str | None]) -> Callable[..., It
     return check
 
 
-def _records(name: str, result: Result, names: Names) -> list[Record]:
-    """What is known of the steps that a name means: of a step in a ForEach's body, all its turns."""
+def _records(steps: Iterable[str], result: Result, names: Names) -> list[Record]:
+    """What is known of steps: of a step in a ForEach's body, of all its turns."""
     records = result.execution.records
     found: list[Record] = []
-    for step in names.meant(name):
+    for step in steps:
         if step in records:
             found.append(records[step])
             continue
@@ -165,7 +165,7 @@ def _arguments(expect: Map, result: Result, names: Names, _at: Span | None) -> I
 def _each(written: Map, result: Result, names: Names) -> Iterator[tuple[str, Record, Span | None]]:
     for name in written:
         place = key_origin(written, name)
-        for record in _records(name, result, names):
+        for record in _records(names.meant(name), result, names):
             yield name, record, place.span() if place else None
 
 

@@ -56,6 +56,10 @@ class Names:
             return (name,)
         return tuple(self.groups.get(name, ()))
 
+    def group(self, name: str) -> tuple[str, ...]:
+        """All steps that an authored step became (a deployment's model, configuration and endpoint)."""
+        return self.groups.get(name) or self.meant(name)
+
     def body_of(self, name: str) -> str | None:
         """The step of a ForEach body that `name` is, or is a turn of."""
         base, _, number = name.rpartition("-")

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from sagewright.compiler.engine.values import Unknown
+
 MAXIMUM = 200
 """How many may be given. Source: botocore's shape ParameterList."""
 MAXIMUM_LENGTH = 1_024
@@ -53,6 +55,16 @@ def resolve(definition: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str
         else:
             raise Refused(f"Parameter '{name}' is undefined.", name)
     return values
+
+
+def any_values(definition: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """As `resolve`, but a parameter that has no value is unknown. Raises Refused for wrong ones."""
+    known = declared(definition)
+    resolve({"Parameters": [known[name] for name in given if name in known]}, given)
+    return {
+        name: given.get(name, parameter.get("DefaultValue", Unknown(f"the parameter `{name}` is not given")))
+        for name, parameter in known.items()
+    }
 
 
 def _checked(name: str, parameter: Mapping[str, Any], value: Any) -> Any:

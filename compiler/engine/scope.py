@@ -115,9 +115,12 @@ class StepScope:
             return outcome.reports[file]
         place = self._place(step, file)
         output = lookup(outcome.properties, ("ProcessingOutputConfig", "Outputs", place[0], "S3Output", "S3Uri"))
-        if not isinstance(output, str):
+        content: Any = output
+        if isinstance(output, str):
+            content = self.situation.documents(f"{output.rstrip('/')}/{place[1].lstrip('/')}")
+        if content is MISSING or isinstance(content, Unknown):
             return Unknown(f"nobody gave the report `{file}` of `{step}`")
-        return self.situation.documents(f"{output.rstrip('/')}/{place[1].lstrip('/')}")
+        return content
 
     def _place(self, step: str, file: str) -> tuple[str, str]:
         """The output that holds a property file, and the file's path in it."""

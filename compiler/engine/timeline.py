@@ -11,7 +11,7 @@ from sagewright.compiler.engine.outcome import Result
 from sagewright.compiler.engine.retry import longest
 from sagewright.compiler.engine.scenario import Scenario
 from sagewright.compiler.engine.scheduler import Execution
-from sagewright.compiler.engine.state import Record, Status
+from sagewright.compiler.engine.state import Cause, Record, Status
 from sagewright.compiler.engine.values import Unknown
 
 ALMOST = 1e-6
@@ -189,7 +189,10 @@ def as_text(result: Result, given: Given) -> str:
     if conclusion is not None and execution.status == "Unknown":
         lines.append(f"  {conclusion.reason}")
     lines += [f"  {text}" for text in result.contradictions]
-    lines += ["", *_table(execution, given, max(result.duration, ALMOST))]
+    lines += ["", *_table(execution, max(result.duration, ALMOST))]
+    open_ = next((r for r in rows(execution) if r.type == "Condition" and r.cause is Cause.VALUE and r.ran), None)
+    if open_ is not None:
+        lines += ["", f"give the values with --set, or decide with --take {open_.name}=then or --take {open_.name}=else"]
     path = critical_path(execution)
     if path:
         lines += ["", f"critical path: {' → '.join(path)}"]
@@ -204,16 +207,25 @@ def as_text(result: Result, given: Given) -> str:
     return "\n".join(lines)
 
 
-def _table(execution: Execution, given: Given, duration: float) -> list[str]:
+LONG = 48
+"""Characters of a remark that is not repeated."""
+
+
+def _table(execution: Execution, duration: float) -> list[str]:
     found = rows(execution)
     name_width = max((len(_label(r)) for r in found), default=4)
+    said: set[str] = set()
     lines = [f"  {'step':<{name_width}}  {'status':<9}  {'start':>8}  {'took':>8}"]
     for record in found:
         line = f"  {_label(record):<{name_width}}  {_state(record):<9}"
         if record.start is not None and record.end is not None:
             line += f"  {clock(record.start - execution.started):>8}  {clock(record.end - record.start):>8}"
             line += f"  {_bar(record, execution.started, duration)}"
-        lines.append(f"{line.rstrip()}{_remark(record)}".rstrip())
+        remark = _remark(record)
+        if len(remark) > LONG and remark in said:
+            remark = "  (the same)"
+        said.add(remark)
+        lines.append(f"{line.rstrip()}{remark}".rstrip())
         lines.extend(_attempts(record, execution.started, name_width))
     return lines
 

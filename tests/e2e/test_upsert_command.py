@@ -146,15 +146,22 @@ def test_a_refused_pipeline_does_not_stop_the_next(project: Path, proxy: Proxy) 
     assert deployed(proxy)["one"]["PipelineDefinition"] != text
 
 
-def test_aws_that_fails_stops_and_says_what_was_not_reached(project: Path, proxy: Proxy) -> None:
-    proxy.refuse("CreatePipeline", 400, "AccessDeniedException", "no")
+def test_aws_that_fails_at_one_does_not_stop_the_other(project: Path, proxy: Proxy) -> None:
+    sagemaker = boto3.client("sagemaker", endpoint_url=proxy.target)
+    assert run("--yes", "pipelines/one").returncode == 0
+    write(project, "one", "second")
+    proxy.refuse("UpdatePipeline", 400, "AccessDeniedException", "no")
     ended = run("--yes")
     assert ended.returncode == 4
     assert (
-        "error: one: access denied: the credentials may not sagemaker:CreatePipeline [AccessDeniedException]"
+        "error: one: access denied: the credentials may not sagemaker:UpdatePipeline [AccessDeniedException]"
         in ended.stderr
     )
-    assert ended.stderr.splitlines()[-1] == "not reached: two"
+    assert ended.stderr.splitlines()[-1] == "1 of 2 are done; left: one. Running it again takes up what is left."
+    assert sagemaker.describe_pipeline(PipelineName="two")["PipelineDescription"] == "first"
+    proxy.rules.clear()
+    assert run("--yes").returncode == 0
+    assert sagemaker.describe_pipeline(PipelineName="one")["PipelineDescription"] == "second"
 
 
 @pytest.mark.parametrize("machine", [False, True])

@@ -34,7 +34,9 @@ def examples(text: str) -> dict[str, Example]:
     made: dict[str, Example] = {}
     for info, content in _FENCE_RE.findall(text):
         language, *words = info.split()
-        name = next((word.removeprefix("file=") for word in words if word.startswith("file=")), "pipeline.yaml")
+        name = next(
+            (word.removeprefix("file=") for word in words if word.startswith("file=")), "pipeline.yaml"
+        )
         for which in [word for word in words if word in ("bad", "good")] or ["bad", "good"]:
             example = made.setdefault(which, Example())
             if language == "flags":

@@ -1,0 +1,144 @@
+"""`sagewright simulate`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sagewright.compiler.commands.assumptions import assumptions, read_given, read_prices
+from sagewright.compiler.commands.options import Options, compile_options, report
+from sagewright.compiler.commands.subject import Subject, subjects
+from sagewright.compiler.diagnostics import Sink
+from sagewright.compiler.engine.given import Given
+
+_RUN = ("Succeeded", "CompletedWithFailures")
+
+
+@click.command("simulate")
+@compile_options
+@click.option("--scenario", metavar="FILE", help="What is assumed; `tests.yaml::name` takes it from a test.")
+@click.option("--param", multiple=True, metavar="NAME=VALUE", help="A parameter of the pipeline.")
+@click.option("--set", "set_", multiple=True, metavar="STEP.PATH=VALUE", help="What a step gives: Evaluate.reports.evaluation.mse=4.2")
+@click.option("--take", multiple=True, metavar="STEP=then|else", help="The branch of a condition whose values are not given.")
+@click.option("--fail", multiple=True, metavar="STEP=ERROR[:TIMES]", help="How a step fails: Train=CapacityError:2")
+@click.option("--fail-rate", multiple=True, metavar="STEP=[ERROR:]RATE", help="How often it fails by chance; `*` is every step.")
+@click.option("--duration", multiple=True, metavar="NAME=TIME", help="How long a step takes, or all of a kind: processing=5m")
+@click.option("--parallelism", type=click.IntRange(min=1), help="How many steps run at once.")
+@click.option("--select", multiple=True, metavar="STEP", help="Run only these (selective execution).")
+@click.option("--after", metavar="TIME", help="Show a second execution, this long after the first, with its cache.")
+@click.option("--stop-at", metavar="TIME", help="Stop the execution then.")
+@click.option("--runs", type=click.IntRange(min=1), help="Simulate so often, by chance, and show the distribution.")
+@click.option("--seed", type=int, default=0, show_default=True, help="For chances: the same seed gives the same runs.")
+@click.option("--prices", type=click.Path(path_type=Path), help="What instances cost, for --runs.")
+@click.option("--explore", is_flag=True, help="Follow every outcome of conditions, and failures.")
+@click.option("--failures", type=click.IntRange(0, 3), default=2, show_default=True, help="How many failures --explore takes at most.")
+@click.option("--cap", type=click.IntRange(min=1), default=20_000, show_default=True, help="How many states --explore looks at.")
+@click.option("--format", "format_", type=click.Choice(("text", "json")), default="text", show_default=True)
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    paths: list[Path],
+    options: Options,
+    scenario: str | None,
+    runs: int | None,
+    seed: int,
+    prices: Path | None,
+    explore: bool,
+    failures: int,
+    cap: int,
+    format_: str,
+    **given: Any,
+) -> None:
+    """Run a pipeline without its code: in no time, by SageMaker's rules, as far as they are known.
+
+    PATHS is one pipeline file, its folder, or any definition's JSON. Steps succeed unless told otherwise; what they
+    give (metrics, outputs, reports) is unknown unless told.
+
+    \b
+    Examples:
+      sagewright simulate pipelines/churn --set Evaluate.reports.evaluation.auc=0.97
+      sagewright simulate pipelines/churn --fail Train=CapacityError:2 --take Gate=else
+      sagewright simulate pipelines/churn --scenario busy.yaml --runs 10000 --prices prices.yaml
+      sagewright simulate definition.json --explore
+    """
+    if explore and runs:
+        raise click.UsageError("--explore and --runs do not go together")
+    if prices and not runs:
+        raise click.UsageError("--prices is for --runs")
+    subject = _subject(ctx, paths, options)
+    sink = Sink()
+    sink.texts.update(subject.texts)
+    assumed = read_given(scenario, assumptions(subject.names, **given), subject.names, sink)
+    costs = read_prices(prices, sink) if prices else None
+    if sink.failed or assumed is None:
+        _refuse(ctx, sink)
+    assert assumed is not None
+    from sagewright.compiler.engine.parameters import Refused
+
+    try:
+        if explore:
+            ctx.exit(_explore(subject, assumed, failures, cap, format_))
+        if runs:
+            ctx.exit(_sample(subject, assumed, runs, seed, costs, format_))
+        ctx.exit(_once(subject, assumed, format_))
+    except Refused as error:
+        raise click.UsageError(f"SageMaker refuses to start: {error}") from None
+
+
+def _subject(ctx: click.Context, paths: list[Path], options: Options) -> Subject:
+    """The one pipeline that is meant; exits where it has errors."""
+    found, diagnostics, results = subjects(paths, options)
+    report(diagnostics, results, "text")
+    if any(d.severity == "error" for d in diagnostics):
+        ctx.exit(1)
+    if len(found) != 1:
+        raise click.UsageError(f"these are {len(found)} pipelines: name one")
+    return found[0]
+
+
+def _refuse(ctx: click.Context, sink: Sink) -> None:
+    """Show what is wrong with the assumptions: with the flags it is wrong usage, with a file a finding."""
+    from sagewright.compiler.render import render
+
+    click.echo(render(sink.diagnostics, sink.texts, "text"), err=True)
+    ctx.exit(1 if any(d.span is not None for d in sink.diagnostics) else 2)
+
+
+def _once(subject: Subject, given: Given, format_: str) -> int:
+    from sagewright.compiler.engine import timeline
+    from sagewright.compiler.engine.outcome import simulate_given
+
+    result = simulate_given(subject.names.plan, given, pipeline=subject.name)
+    _say(timeline.as_json(result, given) if format_ == "json" else timeline.as_text(result, given))
+    return 0 if result.execution.status in _RUN and not result.contradictions else 1
+
+
+def _sample(subject: Subject, given: Given, runs: int, seed: int, prices: Any, format_: str) -> int:
+    from sagewright.compiler.engine import sampling
+    from sagewright.compiler.engine.telling import sample_text
+
+    found = sampling.sample(subject.names.plan, given, runs, seed, pipeline=subject.name, prices=prices)
+    currency = prices.currency if prices else ""
+    _say(sampling.as_json(found) if format_ == "json" else sample_text(found, currency))
+    return 0
+
+
+def _explore(subject: Subject, given: Given, failures: int, cap: int, format_: str) -> int:
+    from sagewright.compiler.engine import explore
+    from sagewright.compiler.engine.parameters import any_values
+    from sagewright.compiler.engine.telling import exploration_text
+
+    plan, scenario = subject.names.plan, given.scenario
+    values = any_values(plan.definition, scenario.parameters)
+    found = explore.explore(plan, scenario, values, failures=failures, cap=cap)
+    _say(explore.as_json(found) if format_ == "json" else exploration_text(found, subject.name, failures))
+    return 1 if found.never or found.dead_ends or found.empty_references else 0
+
+
+def _say(found: Any) -> None:
+    text = found if isinstance(found, str) else json.dumps(found, indent=1, ensure_ascii=False, default=str)
+    click.echo(text)

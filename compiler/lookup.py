@@ -1,0 +1,387 @@
+"""A reference → what it means: a parameter, something of the execution, or something that a step offers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sagewright import steps as kinds
+from sagewright.compiler import shapes
+from sagewright.compiler.diagnostics import Sink
+from sagewright.compiler.expression import (
+    ExecutionRef,
+    Expression,
+    Join,
+    JsonGet,
+    ParameterRef,
+    Reference,
+    StepRef,
+)
+from sagewright.compiler.kind import StepKind, Sugar, UnavailableError
+from sagewright.compiler.model import Pipeline, Step
+from sagewright.compiler.project import Settings
+from sagewright.compiler.source import Map, Origin, Seq, key_origin
+from sagewright.compiler.suggest import listing, nearest
+from sagewright.compiler.types import Type
+
+EXECUTION = {
+    "id": "PipelineExecutionId",
+    "arn": "PipelineExecutionArn",
+    "pipeline_name": "PipelineName",
+    "pipeline_arn": "PipelineArn",
+    "start_time": "StartDateTime",
+    "current_time": "CurrentDateTime",
+}
+_ROOTS = ("parameters", "execution", "steps", "item", "inputs")
+_TEMPLATE_ROOTS = ("vars", "env", "target", "pipeline", "matrix")
+
+
+@dataclass(slots=True)
+class Names:
+    """What references may name. `unknowable` are steps that are there, but not understood."""
+
+    pipeline: Pipeline
+    steps: dict[str, Step]
+    unknowable: frozenset[str]
+    settings: Settings
+    sink: Sink
+    bind: Callable[[Any, Map | Seq, str | int, Names], Any]
+    """Resolves the value of a key in a container: reports by URI hold references themselves."""
+    used: set[str] = field(default_factory=set)
+    broken: set[str] = field(default_factory=set)
+    """Steps with a value that means nothing: not fit to be lowered."""
+    failed: bool = False
+    """Whether such a value has been met since this was last reset."""
+    reports: set[tuple[str, str]] = field(default_factory=set)
+    """Reports by URI, and sugar, that are being looked up: they may refer to one another, and so to themselves."""
+
+    # What kinds may ask for (`Scope`).
+
+    def value(self, container: Any, key: str | int) -> Any:
+        return self.bind(container[key], container, key, self)
+
+    def job_output(self, step: str) -> str:
+        return self.settings.job_output(self.pipeline.name, step)
+
+
+class Unresolved(Exception):
+    """A reference that means nothing. Offsets count in the scalar's value."""
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        start: int,
+        end: int,
+        help: str | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
+        super().__init__(message)
+        self.code, self.message, self.start, self.end, self.help, self.notes = (
+            code,
+            message,
+            start,
+            end,
+            help,
+            notes,
+        )
+
+
+def lookup(reference: Reference, place: Origin | None, names: Names) -> Expression:
+    """What a reference means. Raises `Unresolved`."""
+    root = reference.segments[0]
+    if root == "parameters":
+        return _parameter(reference, place, names)
+    if root == "execution":
+        return _execution(reference, place)
+    if root == "steps":
+        return _step(reference, place, names)
+    if root == "item":
+        raise _at(reference, 0, "SW313", "`item` stands only in the body of a foreach")
+    if root == "inputs":
+        raise _at(reference, 0, "SW313", "`inputs` stands only in a component")
+    if root in _TEMPLATE_ROOTS:
+        message = f"`{root}` is known when compiling, not when the pipeline runs"
+        raise _at(reference, 0, "SW307", message, f"write `{{{{ {reference.text} }}}}`")
+    near = nearest(str(root), _ROOTS)
+    help = f"did you mean `{near}`?" if near else None
+    known = "`parameters`, `execution` and `steps`"
+    raise _at(
+        reference, 0, "SW307", f"unknown reference `{reference.text}`: references begin with {known}", help
+    )
+
+
+def _at(
+    reference: Reference,
+    index: int,
+    code: str,
+    message: str,
+    help: str | None = None,
+    notes: Sequence[str] = (),
+) -> Unresolved:
+    """An error at a reference's segment."""
+    starts = reference.starts or (reference.start,)
+    if index >= len(starts):
+        return Unresolved(code, message, reference.start, reference.end, help, notes)
+    start = starts[index]
+    segment = reference.segments[index]
+    end = min(start + len(str(segment)), reference.end)
+    return Unresolved(code, message, start, end, help, notes)
+
+
+def _parameter(reference: Reference, place: Origin | None, names: Names) -> ParameterRef:
+    parameters = names.pipeline.parameters
+    if len(reference.segments) < 2:
+        raise _at(reference, 0, "SW307", "`parameters` alone is no value: name one", notes=_known(parameters))
+    name = str(reference.segments[1])
+    if len(reference.segments) > 2:
+        raise _at(
+            reference, 2, "SW307", f"a parameter is one value: `parameters.{name}` has nothing below it"
+        )
+    if name not in parameters:
+        near = nearest(name, parameters)
+        help = f"did you mean `{near}`?" if near else None
+        notes = [] if near else _known(parameters) or ["the pipeline declares none"]
+        raise _at(reference, 1, "SW303", f"unknown parameter `{name}`", help, notes)
+    names.used.add(name)
+    return ParameterRef(name, parameters[name].type, place)
+
+
+def _known(found: Any) -> list[str]:
+    return (
+        [f"there are {listing(list(found))}"]
+        if len(found) > 1
+        else [f"there is {listing(list(found))}"]
+        if found
+        else []
+    )
+
+
+def _execution(reference: Reference, place: Origin | None) -> ExecutionRef:
+    if len(reference.segments) != 2 or reference.segments[1] not in EXECUTION:
+        word = str(reference.segments[1]) if len(reference.segments) > 1 else ""
+        near = nearest(word, EXECUTION) if word else None
+        help = f"did you mean `{near}`?" if near else None
+        shown = f"the execution has no `{word}`" if word else "`execution` alone is no value"
+        raise _at(reference, min(1, len(reference.segments) - 1), "SW307", shown, help, _known(EXECUTION))
+    return ExecutionRef(EXECUTION[str(reference.segments[1])], Type.STRING, place)
+
+
+def _step(reference: Reference, place: Origin | None, names: Names) -> Expression:
+    if len(reference.segments) < 2:
+        raise _at(reference, 0, "SW307", "`steps` alone is no value: name a step", notes=_known(names.steps))
+    name = str(reference.segments[1])
+    step = names.steps.get(name)
+    if step is None:
+        if name in names.unknowable:
+            return StepRef(name, "", Type.ANY, place)
+        near = nearest(name, names.steps)
+        help = f"did you mean `{near}`?" if near else None
+        raise _at(reference, 1, "SW301", f"unknown step `{name}`", help, [] if near else _known(names.steps))
+    if len(reference.segments) < 3:
+        raise _at(
+            reference,
+            1,
+            "SW307",
+            f"the step `{name}` is no value: refer to something of it",
+            notes=_attributes(step),
+        )
+    word = reference.segments[2]
+    if word == "reports":
+        return _report_value(reference, step, place, names)
+    sugar = step.kind.sugar.get(str(word))
+    if sugar is not None:
+        return _sugar(reference, step, place, names)
+    if not str(word)[:1].isupper() and word not in _properties(step):
+        known = [*step.kind.sugar, *(["reports"] if "reports" in step.body else [])]
+        near = nearest(str(word), known)
+        help = f"did you mean `{near}`?" if near else None
+        raise _at(
+            reference,
+            2,
+            "SW302",
+            f"the step `{name}` has no `{word}`",
+            help,
+            [] if near else _attributes(step),
+        )
+    return _property(reference, step, place, names.sink)
+
+
+def _attributes(step: Step) -> list[str]:
+    found = [sugar.shown(key) for key, sugar in step.kind.sugar.items()]
+    found += ["reports.<name>"] if "reports" in step.body else []
+    described = " and AWS's own properties" if _described_by(step).properties else ""
+    return [f"a step of kind `{step.kind.name}` has {listing(found)}{described}"] if found else []
+
+
+def _sugar(reference: Reference, step: Step, place: Origin | None, names: Names) -> Expression:
+    word = str(reference.segments[2])
+    sugar = step.kind.sugar[word]
+    if sugar.names is None:
+        index = _item(reference, step, sugar) if sugar.items is not None else 0
+        end = 3 if sugar.items is None else 4
+        if len(reference.segments) > end:
+            raise _at(
+                reference,
+                end,
+                "SW302",
+                f"`{word}` of the step `{step.name}` is one value: it has nothing below it",
+            )
+        if sugar.make is not None:
+            return _made(reference, step, index, place, names)
+        return StepRef(step.name, sugar.path.format(index), sugar.type, place)
+    declared = sugar.names(step.body)
+    singular = word.removesuffix("s")
+    if len(reference.segments) < 4:
+        notes = _declared(step, word, declared)
+        raise _at(
+            reference, 2, "SW302", f"`{word}` of the step `{step.name}` is no value: name one", notes=notes
+        )
+    name = str(reference.segments[3])
+    kind: Type | None = sugar.type
+    if declared is not None:
+        if name not in declared:
+            near = nearest(name, declared)
+            help = f"did you mean `{near}`?" if near else None
+            message = f"the step `{step.name}` has no {singular} `{name}`"
+            raise _at(reference, 3, "SW302", message, help, _declared(step, word, declared))
+        kind = declared[name]
+        if kind is None:
+            raise _at(reference, 3, "SW302", f"the {singular} `{name}` of the step `{step.name}` {sugar.why}")
+    if len(reference.segments) > 4:
+        raise _at(
+            reference, 4, "SW302", f"the {singular} `{name}` of the step `{step.name}` has nothing below it"
+        )
+    return StepRef(step.name, sugar.path.format(name), kind, place)
+
+
+def _item(reference: Reference, step: Step, sugar: Sugar) -> int:
+    """The index in a reference to sugar that has items."""
+    word, most = reference.segments[2], (sugar.items or 1) - 1
+    if len(reference.segments) < 4:
+        message = f"`{word}` of the step `{step.name}` is no value: say which"
+        raise _at(reference, 2, "SW302", message, f"write `{word}[0]` for the first")
+    index = reference.segments[3]
+    if not isinstance(index, int) or not 0 <= index <= most:
+        raise _at(reference, 3, "SW302", f"`{word}` of the step `{step.name}` goes from 0 to {most}")
+    return index
+
+
+def _made(reference: Reference, step: Step, index: int, place: Origin | None, names: Names) -> Expression:
+    """Sugar that is no property: what its kind makes of it."""
+    word = str(reference.segments[2])
+    make = step.kind.sugar[word].make
+    assert make is not None
+    if (step.name, word) in names.reports:
+        raise _at(reference, 2, "SW302", f"`{word}` of the step `{step.name}` refers to itself")
+    names.reports.add((step.name, word))
+    try:
+        return _placed(make(step, index, names), place)
+    except UnavailableError as error:
+        raise _at(reference, 2, "SW302", f"the step `{step.name}` has no `{word}`: {error}") from error
+    finally:
+        names.reports.discard((step.name, word))
+
+
+def _placed(made: Expression, place: Origin | None) -> Expression:
+    """What was made for a reference, and all that it consists of, at the place of the reference."""
+    if isinstance(made, Join):
+        parts = tuple(part if isinstance(part, str) else _placed(part, place) for part in made.parts)
+        return replace(made, parts=parts, origin=place)
+    return replace(made, origin=place)
+
+
+def _declared(step: Step, word: str, declared: Any) -> list[str]:
+    """What is declared, and where."""
+    if not declared:
+        return [f"it declares no {word}"]
+    place = key_origin(step.body, word)
+    container = step.body.get(word)
+    first = key_origin(container, next(iter(declared))) or place
+    span = first.span() if first else None
+    where = f" (declared at {span.line}:{span.column})" if span else ""
+    verb = f"its {word} are" if len(declared) > 1 else f"its only {word.removesuffix('s')} is"
+    return [f"{verb} {listing(list(declared))}{where}"]
+
+
+def _report_value(reference: Reference, step: Step, place: Origin | None, names: Names) -> JsonGet:
+    reports = step.body.get("reports")
+    declared = reports if isinstance(reports, Map) else Map()
+    if len(reference.segments) < 4:
+        notes = _declared(step, "reports", declared)
+        raise _at(reference, 2, "SW302", "a report is no value: name it, and a path in it", notes=notes)
+    name = str(reference.segments[3])
+    if name not in declared:
+        near = nearest(name, declared)
+        help = f"did you mean `{near}`?" if near else None
+        raise _at(
+            reference,
+            3,
+            "SW302",
+            f"the step `{step.name}` has no report `{name}`",
+            help,
+            _declared(step, "reports", declared),
+        )
+    if len(reference.segments) < 5:
+        raise _at(reference, 3, "SW302", f"the report `{name}` is no value: add the path of one in it")
+    starts = reference.starts
+    path = reference.text[starts[4] - reference.start :] if starts else ""
+    if (
+        isinstance(reference.segments[4], int)
+        or reference.text[starts[3] - reference.start + len(name) :][:1] == "["
+    ):
+        path = reference.text[starts[3] - reference.start + len(name) :]
+    entry = declared[name]
+    uri = None
+    if isinstance(entry, Map) and "uri" in entry:
+        if (step.name, name) in names.reports:
+            raise _at(reference, 3, "SW302", f"the URI of the report `{name}` refers to itself")
+        names.reports.add((step.name, name))
+        uri = names.value(entry, "uri")
+        names.reports.discard((step.name, name))
+    return JsonGet(step.name, name, path, uri, Type.ANY, place)
+
+
+def _described_by(step: Step) -> StepKind:
+    """The kind that says what properties a step has: of a native step, that of its type."""
+    if step.kind.name == "native":
+        return kinds.of_type(str(step.body.get("type"))) or step.kind
+    return step.kind
+
+
+def _properties(step: Step) -> Collection[str]:
+    """What the properties of a step begin with, as far as AWS describes them."""
+    kind = _described_by(step)
+    return shapes.property_names(kind.properties, kind.service) if kind.properties else ()
+
+
+def _property(reference: Reference, step: Step, place: Origin | None, sink: Sink) -> StepRef:
+    """A property as SageMaker spells it, checked against AWS's description of the step where there is one."""
+    segments = reference.segments[2:]
+    known = _described_by(step)
+    if known.unproven:
+        sink.report("SW902", known.unproven, place.span() if place else None)
+    if known.properties is None:
+        return _unchecked_property(reference, step, place)
+    try:
+        path, kind = shapes.property_path(known.properties, segments, service=known.service)
+    except shapes.PropertyError as error:
+        starts = (*reference.starts, reference.end + 1)
+        first = starts[2 + error.start]
+        last = max(min(starts[min(2 + error.end, len(starts) - 1)] - 1, reference.end), first + 1)
+        raise Unresolved("SW304", error.message, first, last, error.help) from error
+    return StepRef(step.name, path, kind, place)
+
+
+def _unchecked_property(reference: Reference, step: Step, place: Origin | None) -> StepRef:
+    known: StepKind = step.kind
+    word = str(reference.segments[2])
+    if known.attributes is not None and word not in known.attributes:
+        near = nearest(word, known.attributes)
+        help = f"did you mean `{near}`?" if near else None
+        message = f"a step of kind `{known.name}` has no property `{word}`"
+        notes = [f"it has {listing(known.attributes)}"] if known.attributes else ["it has none"]
+        raise _at(reference, 2, "SW304", message, help, notes)
+    path = reference.text[reference.starts[2] - reference.start :]
+    return StepRef(step.name, path, Type.ANY, place)
