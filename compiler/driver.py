@@ -221,12 +221,14 @@ def _compile_in_processes(paths: list[Path], compiler: Compiler, jobs: int) -> I
     from concurrent.futures.process import BrokenProcessPool
 
     chunks = [paths[start : start + _CHUNK] for start in range(0, len(paths), _CHUNK)]
+    pool = ProcessPoolExecutor(jobs, initializer=_start_worker, initargs=(compiler,))
     try:
-        with ProcessPoolExecutor(jobs, initializer=_start_worker, initargs=(compiler,)) as pool:
-            for results in pool.map(_compile_chunk, chunks):
-                yield from results
+        for results in pool.map(_compile_chunk, chunks):
+            yield from results
     except BrokenProcessPool as error:
         raise WorkerLost("a process that compiles was killed, perhaps for lack of memory") from error
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 _CHUNK = 16

@@ -114,7 +114,7 @@ def _references(value: Any) -> Iterator[tuple[str, Origin | None, str]]:
     elif isinstance(value, list):
         for item in value:
             yield from _references(item)
-    elif isinstance(value, EXPRESSIONS) or isinstance(value, Conditions):
+    elif isinstance(value, (EXPRESSIONS, Conditions)):
         for operand in operands(value):
             if isinstance(operand, StepRef):
                 yield operand.step, operand.origin, operand.path

@@ -155,12 +155,13 @@ def describe(name: str, clients: Clients) -> Deployed | None:
     """A pipeline as it is deployed; None where there is none of that name. Raises AwsError."""
     try:
         found = clients.call("sagemaker", "describe_pipeline", PipelineName=name)
+        if "PipelineArn" not in found:
+            raise AwsError("the endpoint's answer is not AWS's", "NoAnswer", "is AWS_ENDPOINT_URL right?")
+        tags = _tags(found["PipelineArn"], clients)
     except AwsError as error:
-        if error.code in MISSING:
+        if error.code in MISSING:  # before the second call too: somebody may be deleting it
             return None
         raise
-    if "PipelineArn" not in found:
-        raise AwsError("the endpoint's answer is not AWS's", "NoAnswer", "is AWS_ENDPOINT_URL right?")
     return Deployed(
         found["PipelineArn"],
         found.get("PipelineDefinition", ""),
@@ -168,7 +169,7 @@ def describe(name: str, clients: Clients) -> Deployed | None:
         found.get("PipelineDisplayName"),
         found.get("PipelineDescription"),
         found.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps"),
-        _tags(found["PipelineArn"], clients),
+        tags,
         found.get("PipelineStatus") == "Deleting",
     )
 

@@ -160,7 +160,7 @@ class Plan:
 
     def tag_changes(self) -> Iterator[Change]:
         """Changes to the user's tags; our own record is not worth a word."""
-        now = self.deployed.tags if self.deployed else {}
+        now = self.deployed.tags if self.deployed and not self.deployed.deleting else {}
         for key, value in self.set_tags.items():
             if not key.startswith(OURS):
                 yield Change(key, now.get(key), value)

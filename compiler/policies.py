@@ -44,7 +44,7 @@ def parse_retry(body: Map, kind: StepKind, named: Map, sink: Sink, *, inherited:
         if written not in named:
             near = nearest(written, [*named, "standard"])
             help = f"did you mean `{near}`?" if near else None
-            notes = [f"there are {listing([*named, 'standard'])}"]
+            notes = [f"there {'are' if named else 'is only'} {listing([*named, 'standard'])}"]
             sink.report("SW308", f"unknown retry policy `{written}`", _span(at), help=help, notes=notes)
             return ()
         policies, inherited = named[written], inherited or written in named

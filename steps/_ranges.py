@@ -67,7 +67,9 @@ def _check_limits(name: str, given: Map, kind: str, context: Context) -> None:
     if not all(isinstance(limit, (int, float)) for limit in (least, most)):
         return
     if least >= most:
-        context.error("SW206", f"the range of `{name}` is empty: {least} is not below {most}", own_origin(given))
+        context.error(
+            "SW206", f"the range of `{name}` is empty: {least} is not below {most}", own_origin(given)
+        )
     elif scale == "Logarithmic" and least <= 0:
         context.error("SW206", f"`min` is {least}, and a logarithmic range is above 0", origin(given, "min"))
     elif scale == "ReverseLogarithmic" and not 0 <= least < most < 1:

@@ -68,7 +68,9 @@ def _check(source: Step, entry: Map, at: Origin | None, context: Context) -> Non
         context.error("SW208", message, key_origin(entry, "uris"), help="leave `uris` out")
     network = source.body.get("network")
     if isinstance(network, Map) and ("subnets" in network or "security_groups" in network):
-        context.error("SW208", f"the step `{source.name}` runs in a VPC, and SageMaker cleans up after no such step", at)
+        context.error(
+            "SW208", f"the step `{source.name}` runs in a VPC, and SageMaker cleans up after no such step", at
+        )
 
 
 KIND = StepKind(

@@ -120,7 +120,11 @@ def best_candidate(body: Map, context: Context) -> dict[str, Any]:
         return StepRef(name, f"BestCandidate.InferenceContainers[0].{member}", Type.STRING, at)
 
     environment = {variable: candidate(f"Environment['{variable}']") for variable in CANDIDATE_VARIABLES}
-    return {"Image": candidate("Image"), "Environment": environment, "ModelDataUrl": candidate("ModelDataUrl")}
+    return {
+        "Image": candidate("Image"),
+        "Environment": environment,
+        "ModelDataUrl": candidate("ModelDataUrl"),
+    }
 
 
 # -- inference code ---------------------------------------------------------------------------------------------------

@@ -44,7 +44,13 @@ def _check_instances(body: Map, context: Context) -> None:
     """Source: SDK 3.27 refuses clusters with neither instance groups nor fleets, and with both."""
     instances = body["cluster_config"].get("Instances")
     if isinstance(instances, Map):
-        chosen(instances, GROUPS, "the cluster's `Instances`", context, origin(body["cluster_config"], "Instances"))
+        chosen(
+            instances,
+            GROUPS,
+            "the cluster's `Instances`",
+            context,
+            origin(body["cluster_config"], "Instances"),
+        )
     else:
         context.error("SW202", "the cluster lacks `Instances`", key_origin(body, "cluster_config"))
 

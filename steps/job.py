@@ -35,13 +35,16 @@ def arguments(step: Step, context: Context) -> dict[str, Any]:
 def _own_output(config: Map) -> Map:
     """`config` with an output path of its own for every execution."""
     output = config.get("OutputDataConfig")
-    path = output.get("S3OutputPath") if isinstance(output, Map) else None
-    if path is None or any(isinstance(part, ExecutionRef) for part in operands(path)):
+    if not isinstance(output, Map) or output.get("S3OutputPath") is None:
+        return config
+    path = output["S3OutputPath"]
+    if any(isinstance(part, ExecutionRef) for part in operands(path)):
         return config
     parts = path.parts if isinstance(path, Join) else (path,)
     base = (*parts[:-1], parts[-1].rstrip("/")) if isinstance(parts[-1], str) else parts
     own = Join((*base, "/", ExecutionRef("PipelineExecutionId"), "/"), origin=own_origin(path))
-    return Map({**config, "OutputDataConfig": Map({**output, "S3OutputPath": own}, output.node)}, config.node)
+    changed = Map({**output, "S3OutputPath": own}, output.node)
+    return Map({**config, "OutputDataConfig": changed}, config.node)
 
 
 def _pieces(value: Any, context: Context) -> Iterator[str | Expression]:

@@ -26,7 +26,9 @@ def arguments(step: Step, context: Context) -> dict[str, Any]:
     body = step.body
     if not any(body.get(key) for key in (*ENTITIES, "associations")):
         message = f"the step `{step.name}` records nothing"
-        context.error("SW202", message, step.name_origin, help=f"give it {listing([*ENTITIES, 'associations'])}")
+        context.error(
+            "SW202", message, step.name_origin, help=f"give it {listing([*ENTITIES, 'associations'])}"
+        )
     for association in body.get("associations") or ():
         for end in ENDS:
             if isinstance(association.get(end), Map):
@@ -46,13 +48,16 @@ def _check_end(end: Map, which: str, body: Map, context: Context) -> None:
         message = f"an association's `{which}` takes either `Arn`, or `Name` and `Type`"
         context.error("SW208", message, at)
         return
-    name, kind = end.get("Name"), end.get("Type")
-    if name is None or isinstance(name, EXPRESSIONS) or isinstance(kind, EXPRESSIONS):
+    if "Arn" in end or any(isinstance(end[member], EXPRESSIONS) for member in ("Name", "Type")):
         return
-    if kind not in ENTITIES.values():
+    name, kind = end["Name"], end["Type"]
+    if not isinstance(name, str):
+        return  # AWS's shape tells
+    key = next((key for key, of in ENTITIES.items() if of == kind), None)
+    if key is None:
         context.error("SW204", f"`Type` takes {listing(ENTITIES.values(), last='or')}", origin(end, "Type"))
         return
-    names = _names(body, next(key for key, of in ENTITIES.items() if of == kind))
+    names = _names(body, key)
     if names is not None and name not in names:
         near = nearest(name, names)
         help = f"did you mean `{near}`?" if near else "an entity of another step is referred to by its `Arn`"
@@ -61,11 +66,14 @@ def _check_end(end: Map, which: str, body: Map, context: Context) -> None:
 
 def _names(body: Map, key: str) -> dict[str, Type | None] | None:
     """The names of the entities at `key`; None where one is not known when compiling."""
-    entities = body.get(key) or Seq()
-    found = [entity.get(f"{ENTITIES[key]}Name") if isinstance(entity, Map) else None for entity in entities]
-    if not all(isinstance(name, str) and "${" not in name for name in found):
-        return None
-    return dict.fromkeys(found, Type.STRING)
+    made: dict[str, Type | None] = {}
+    entities = body.get(key)
+    for entity in entities if isinstance(entities, Seq) else ():
+        name = entity.get(f"{ENTITIES[key]}Name") if isinstance(entity, Map) else None
+        if not isinstance(name, str) or "${" in name:
+            return None
+        made[name] = Type.STRING
+    return made
 
 
 _END = {"Name": "ExperimentEntityName", "Type": "string", "Arn": "AssociationEntityArn"}

@@ -14,7 +14,9 @@ from sagewright.compiler.model import Emitted, Step
 def expand(step: Step, context: Context) -> list[Emitted]:
     extra = {key: value for key, value in step.body.items() if key[:1].isupper()}  # ours are in lower case
     kind = steps.of_type(step.body["type"]) or KIND
-    return [emitted(step, step.name, kind, step.body.get("arguments", {}), type=step.body["type"], extra=extra)]
+    return [
+        emitted(step, step.name, kind, step.body.get("arguments", {}), type=step.body["type"], extra=extra)
+    ]
 
 
 KIND = StepKind(

@@ -34,8 +34,8 @@ MAX_RUNTIME = 2 * 86_400
 
 def arguments(step: Step, context: Context) -> dict[str, Any]:
     body, network = step.body, step.body.get("network") or Map()
-    uri = file_uri(in_full(body, "notebook", "entry"), context)
     name = PurePosixPath(body["notebook"]).name
+    uri = file_uri(in_full(body, "notebook", "entry"), context)
     types = [body["instance"].get("type")]
     image = context.image(body["image"], origin(body, "image"), scope="training", instances=types)
     return present(
@@ -51,7 +51,8 @@ def arguments(step: Step, context: Context) -> dict[str, Any]:
         },
         InputDataConfig=None if uri is None else [_channel(uri)],
         OutputDataConfig=present(
-            S3OutputPath=body.get("output") or context.output(step.name, "output"), KmsKeyId=body.get("kms_key")
+            S3OutputPath=body.get("output") or context.output(step.name, "output"),
+            KmsKeyId=body.get("kms_key"),
         ),
         ResourceConfig=cluster(body, context),
         VpcConfig=vpc_config(network),

@@ -63,7 +63,9 @@ def _check(step: Step, context: Context) -> None:
         context.error("SW208", message, key_origin(body, "early_stopping"))
     if "max_jobs" not in body and strategy != "Grid" and not {"ResourceLimits", "Autotune"} & api:
         message = f"the step `{step.name}` lacks the key `max_jobs`"
-        context.error("SW202", message, step.name_origin, notes=("only Grid knows when it has tried everything",))
+        context.error(
+            "SW202", message, step.name_origin, notes=("only Grid knows when it has tried everything",)
+        )
 
 
 def _asked(step: Step) -> set[str]:
@@ -118,7 +120,9 @@ def _objective(step: Step, body: Map, at: Origin | None, context: Context) -> di
     return {"Type": objective["goal"], "MetricName": objective["metric"]}
 
 
-def _ranges(step: Step, body: Map, fixed: dict[str, Any], at: Origin | None, context: Context) -> dict[str, Any] | None:
+def _ranges(
+    step: Step, body: Map, fixed: dict[str, Any], at: Origin | None, context: Context
+) -> dict[str, Any] | None:
     """The ranges for one definition; what it fixes itself cannot be searched."""
     ranges = body.get("ranges") or step.body.get("ranges")
     if ranges is None:
@@ -139,13 +143,16 @@ def _ranges(step: Step, body: Map, fixed: dict[str, Any], at: Origin | None, con
 
 def _model_data(step: Step, index: int, scope: Scope) -> Expression:
     """The archive of the training job that is the best but `index`: no property of AWS's says where it is."""
-    bodies = step.body.get("trainings") or {"training": step.body.get("training")}
-    found = [body for body in bodies.values() if isinstance(body, Map)]
+    several = step.body.get("trainings")
+    bodies = several.values() if isinstance(several, Map) else (step.body.get("training"),)
+    found = [body for body in bodies if isinstance(body, Map)]
     if any(body.get("compression", "GZIP") not in ("GZIP", None) for body in found):
         raise UnavailableError("the output of its training is not one archive")
-    if not found or len({body.get("output") for body in found}) > 1:
+    outputs = [body.get("output") for body in found]
+    if any(output != outputs[0] for output in outputs):
         raise UnavailableError("its trainings write to several places")
-    output = scope.value(found[0], "output") if found[0].get("output") else scope.job_output(step.name)
+    given = found and isinstance(outputs[0], str)
+    output = scope.value(found[0], "output") if given else scope.job_output(step.name)
     *before, last = output.parts if isinstance(output, Join) else (output,)
     base = (*before, f"{last.rstrip('/')}/") if isinstance(last, str) else (*before, last, "/")
     job = StepRef(step.name, f"TrainingJobSummaries[{index}].TrainingJobName", Type.STRING)

@@ -116,7 +116,15 @@ a${parameters.B}b $${a} {{vars.instance}} {{vars.size}} s3://{{target.bucket}}/$
 """.split()
 """What may well stand where a String is wanted."""
 LITERALS = [text for text in TEXTS if "$" not in text and "{" not in text]
-PARAMETERS = {"A": "s3://b/k", "B": 3, "C": 0.5, "D": True, "InputData": "s3://b/k", "Threshold": 0.5, "Count": 1}
+PARAMETERS = {
+    "A": "s3://b/k",
+    "B": 3,
+    "C": 0.5,
+    "D": True,
+    "InputData": "s3://b/k",
+    "Threshold": 0.5,
+    "Count": 1,
+}
 TERMS = (
     "parameters.B > 1",
     "parameters.A == 'x'",
@@ -269,7 +277,9 @@ def _junk(rng: random.Random, depth: int = 0) -> Any:
     choice = rng.randrange(11 if depth < 3 else 9)
     match choice:
         case 0:
-            return rng.choice((None, True, False, 0, 1, -1, 2**63, 10**40, 0.5, -0.0, 1e308, float("inf"), float("nan")))
+            return rng.choice(
+                (None, True, False, 0, 1, -1, 2**63, 10**40, 0.5, -0.0, 1e308, float("inf"), float("nan"))
+            )
         case 1 | 2:
             return rng.choice(REFERENCES)
         case 3:
@@ -277,11 +287,25 @@ def _junk(rng: random.Random, depth: int = 0) -> Any:
         case 4:
             return "".join(rng.choices((*REFERENCES, *TEMPLATES, "a", " ", "/"), k=rng.randint(1, 4)))
         case 5:
-            return rng.choice(("", " ", "x", "a" * 5000, "s3://b/k", "ml.m5.large", "xgboost:1.7-1", "1h", "\u0000é\U0001f600"))
+            return rng.choice(
+                (
+                    "",
+                    " ",
+                    "x",
+                    "a" * 5000,
+                    "s3://b/k",
+                    "ml.m5.large",
+                    "xgboost:1.7-1",
+                    "1h",
+                    "\u0000é\U0001f600",
+                )
+            )
         case 6:
             return rng.choice(KEYS)
         case 7:
-            return rng.choice(("../../../etc/passwd", "/etc/passwd", ".", "preprocess.py", "code", "s3://", "a/../b", "\n"))
+            return rng.choice(
+                ("../../../etc/passwd", "/etc/passwd", ".", "preprocess.py", "code", "s3://", "a/../b", "\n")
+            )
         case 8:
             return "".join(rng.choices("abc${}[]().'\"=<>!andor in\\", k=rng.randint(0, 25)))
         case 9:
@@ -310,7 +334,9 @@ class _Inventor:
         return made
 
     def steps(self, names: list[str], depth: int) -> dict[str, Any]:
-        chosen = [names.pop(self.rng.randrange(len(names))) for _ in range(min(len(names), self.rng.randint(1, 5)))]
+        chosen = [
+            names.pop(self.rng.randrange(len(names))) for _ in range(min(len(names), self.rng.randint(1, 5)))
+        ]
         return {name: self.step(names, depth) for name in chosen}
 
     def step(self, names: list[str], depth: int) -> dict[str, Any]:
@@ -320,7 +346,9 @@ class _Inventor:
         schema = schemas.load(f"steps/{kind.name}")
         known = [key for key in schema["properties"] if self.folly or key not in ("matrix", "depends_on")]
         optional = rng.sample(known, rng.randrange(7))
-        made = {key: self.value(schema["properties"][key]) for key in [*schema.get("required", ()), *optional]}
+        made = {
+            key: self.value(schema["properties"][key]) for key in [*schema.get("required", ()), *optional]
+        }
         made["kind"] = kind.name
         for branch in kind.branches:
             made[branch] = self.steps(names, depth + 1) if depth < 2 and names else {}
@@ -399,10 +427,32 @@ def _good_condition(rng: random.Random) -> str:
 
 def _condition(rng: random.Random) -> str:
     operands = [reference[2:-1] for reference in REFERENCES if reference[-1:] == "}"]
-    words = (*operands, "1", "2.5", "'a'", "true", "==", "!=", "<", ">=", "in", "[", "]", "not", "and", "or", "(", ")", ",")
+    words = (
+        *operands,
+        "1",
+        "2.5",
+        "'a'",
+        "true",
+        "==",
+        "!=",
+        "<",
+        ">=",
+        "in",
+        "[",
+        "]",
+        "not",
+        "and",
+        "or",
+        "(",
+        ")",
+        ",",
+    )
     if rng.random() < 0.5:
         return " ".join(rng.choices(words, k=rng.randint(1, 12)))
-    terms = [f"{rng.choice(operands)} {rng.choice(('==', '<', '!='))} {rng.choice(words)}" for _ in range(rng.randint(1, 5))]
+    terms = [
+        f"{rng.choice(operands)} {rng.choice(('==', '<', '!='))} {rng.choice(words)}"
+        for _ in range(rng.randint(1, 5))
+    ]
     return rng.choice((" and ", " or ", " and not ")).join(terms)
 
 
@@ -439,7 +489,9 @@ def attempt(pipeline: Path, number: int, input_: Input) -> Failure | None:
         return Failure(number, traceback.format_exc(), input_)
     failed = any(diagnostic.severity == "error" for diagnostic in result.diagnostics)
     if failed == result.ok:
-        return Failure(number, "compiled in spite of errors" if failed else "no definition, and no error", input_)
+        return Failure(
+            number, "compiled in spite of errors" if failed else "no definition, and no error", input_
+        )
     if result.compilation is not None:
         json.loads(result.compilation.definition)
     return None

@@ -13,7 +13,10 @@ from sagewright.compiler.source import Map
 from tests.fakes import FakeContext, as_json, step_of
 
 GENERIC = frozenset(
-    "kind reports display_name description depends_on retry cache role matrix api step_api".split()
+    (
+        *("kind", "reports", "display_name", "description", "depends_on", "retry"),
+        *("cache", "role", "matrix", "api", "step_api"),
+    )
 )
 """Keys that the compiler handles for every kind, or the context."""
 

@@ -61,7 +61,13 @@ class Maker:
 
     def make(self) -> Made:
         scope = _Scope(
-            ["parameters.Text", "parameters.Uri", "parameters.Needed", "execution.id", "execution.start_time"],
+            [
+                "parameters.Text",
+                "parameters.Uri",
+                "parameters.Needed",
+                "execution.id",
+                "execution.start_time",
+            ],
             {
                 "String": ["parameters.Text", "parameters.Needed", "execution.pipeline_name"],
                 "Number": ["parameters.Number", "parameters.Share"],
@@ -69,7 +75,11 @@ class Maker:
             },
             [],
         )
-        tree = {"name": "random", "parameters": PARAMETERS, "steps": self.steps(scope, 0, self.rng.randint(2, 5))}
+        tree = {
+            "name": "random",
+            "parameters": PARAMETERS,
+            "steps": self.steps(scope, 0, self.rng.randint(2, 5)),
+        }
         if self.rng.random() < 0.2:
             tree["experiment"] = self.rng.choice((False, {"name": "e", "trial": self.text(scope)}))
         return Made(tree, self.clauses)
@@ -102,7 +112,10 @@ class Maker:
         """A String: a literal, a reference, or both, references of other types among them where those are cast."""
         pieces = []
         for _ in range(self.rng.randint(1, 3)):
-            paths = [*scope.strings, *(p for ps in scope.operands.values() for p in ps if any_type and "reports" not in p)]
+            paths = [
+                *scope.strings,
+                *(p for ps in scope.operands.values() for p in ps if any_type and "reports" not in p),
+            ]
             pieces.append(self.rng.choice(("a", "x y", "/", "é-", "${" + self.rng.choice(paths) + "}")))
         return "".join(pieces)
 
@@ -119,7 +132,7 @@ class Maker:
         return {
             "type": self.rng.choice(("ml.m5.large", "${parameters.Instance}")),
             **({"count": self.integer(1, 2)} if self.maybe() else {}),
-            **({"volume_gb": self.integer(10, 50)} if self.maybe() else {}),
+            **({"volume_gb": self.rng.choice((10, 50))} if self.maybe() else {}),
             **({"kms_key": "key"} if self.maybe(0.2) else {}),
         }
 
@@ -147,13 +160,20 @@ class Maker:
 
     def processing(self, name: str, scope: _Scope) -> dict[str, Any]:
         outputs = {f"out{index}": self.output(name, index) for index in range(self.rng.randint(1, 3))}
-        body: dict[str, Any] = {"kind": "processing", "image": SKLEARN, "instance": self.instance(), "outputs": outputs}
+        body: dict[str, Any] = {
+            "kind": "processing",
+            "image": SKLEARN,
+            "instance": self.instance(),
+            "outputs": outputs,
+        }
         body |= {"code": SCRIPT} if self.maybe(0.7) else {"command": ["run", "-v"]}
         if self.maybe(0.7):
             body["inputs"] = {f"in{index}": self.input(scope) for index in range(self.rng.randint(1, 3))}
         if self.maybe():
             texts = [self.text(scope) for _ in range(2)]
-            body["arguments"] = self.rng.choice((["--a", *texts], {"a": texts[0], "n": self.rng.randint(0, 9)}))
+            body["arguments"] = self.rng.choice(
+                (["--a", *texts], {"a": texts[0], "n": self.rng.randint(0, 9)})
+            )
         if self.maybe():
             body["environment"] = {"A": self.text(scope), "B": "${parameters.Share}"}
         if self.maybe(0.3):
@@ -199,22 +219,39 @@ class Maker:
         return {"source": entry, "content_type": "text/csv"} if self.maybe() else entry
 
     def lambda_(self, name: str, scope: _Scope) -> dict[str, Any]:
-        return {"kind": "lambda", "function": "arn:aws:lambda:us-west-2:123456789012:function:f", **self.call(name, scope)}
+        return {
+            "kind": "lambda",
+            "function": "arn:aws:lambda:us-west-2:123456789012:function:f",
+            **self.call(name, scope),
+        }
 
     def callback(self, name: str, scope: _Scope) -> dict[str, Any]:
-        return {"kind": "callback", "queue": "https://sqs.us-west-2.amazonaws.com/123456789012/q", **self.call(name, scope)}
+        return {
+            "kind": "callback",
+            "queue": "https://sqs.us-west-2.amazonaws.com/123456789012/q",
+            **self.call(name, scope),
+        }
 
     def call(self, name: str, scope: _Scope) -> dict[str, Any]:
         arguments = {"a": self.text(scope), "n": self.integer(1, 2), "x": 2.5, "y": self.rng.random() < 0.5}
         outputs = {"text": "String", "number": "Integer", "share": "Float", "flag": "Boolean"}
         scope.strings.append(f"steps.{name}.outputs.text")
-        for type_, output in (("String", "text"), ("Number", "number"), ("Number", "share"), ("Boolean", "flag")):
+        for type_, output in (
+            ("String", "text"),
+            ("Number", "number"),
+            ("Number", "share"),
+            ("Boolean", "flag"),
+        ):
             scope.operands[type_].append(f"steps.{name}.outputs.{output}")
         return {"arguments": arguments, "outputs": outputs}
 
     def model(self, name: str, scope: _Scope) -> dict[str, Any]:
         trained = [path for path in scope.strings if "model_data" in path]
-        data = "${" + self.rng.choice(trained) + "}" if trained and self.maybe(0.7) else "s3://my-bucket/m.tar.gz"
+        data = (
+            "${" + self.rng.choice(trained) + "}"
+            if trained and self.maybe(0.7)
+            else "s3://my-bucket/m.tar.gz"
+        )
         body = {"kind": "model", "image": XGBOOST, "model_data": data}
         return {**body, "environment": {"A": self.text(scope)}} if self.maybe() else body
 
@@ -274,7 +311,9 @@ def referred(value: Any) -> set[str]:
     """The steps that a part of a pipeline refers to, nested steps included."""
     if isinstance(value, str):
         return set(re.findall(r"steps\.([\w-]+)", value))
-    items: Iterable[Any] = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    items: Iterable[Any] = (
+        value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    )
     return set().union(*map(referred, items))
 
 

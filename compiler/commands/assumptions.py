@@ -83,7 +83,11 @@ def _set(steps: dict[str, dict[str, Any]], written: str, value: Any) -> None:
     kind, _, name = rest.partition(".")
     if kind not in _GIVES or not name:
         near = nearest(kind, _GIVES)
-        hint = f"did you mean '{near}'?" if near and near != kind else f"after the step comes one of {listing(_GIVES)}"
+        hint = (
+            f"did you mean '{near}'?"
+            if near and near != kind
+            else f"after the step comes one of {listing(_GIVES)}"
+        )
         raise click.UsageError(f"--set {written}: {hint}")
     below = steps.setdefault(step, {}).setdefault(kind, {})
     segments = (name,) if kind in ("outputs", "metrics") else segments_of(name)

@@ -19,7 +19,9 @@ BESIDE = ("pipeline.yaml", "definition.json")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("sagewright", "tests of SageMaker pipelines")
-    group.addoption("--sagewright-target", metavar="NAME", help="target of the project file that pipelines are tested for")
+    group.addoption(
+        "--sagewright-target", metavar="NAME", help="target of the project file that pipelines are tested for"
+    )
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

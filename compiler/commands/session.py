@@ -83,6 +83,10 @@ def complain_all(failures: Iterable[tuple[str, Failure]]) -> int:
 
 
 def _said(name: str, failure: Failure) -> str:
+    from sagewright.compiler.aws import FOR_ALL
+
+    if failure.code in FOR_ALL:
+        return f"{failure.message} [{failure.code}]"
     if failure.kind == "failed":
         return f"{name}: {failure.message} [{failure.code}]"
     if failure.kind == "interrupted":

@@ -21,21 +21,62 @@ _RUN = ("Succeeded", "CompletedWithFailures")
 @compile_options
 @click.option("--scenario", metavar="FILE", help="What is assumed; `tests.yaml::name` takes it from a test.")
 @click.option("--param", multiple=True, metavar="NAME=VALUE", help="A parameter of the pipeline.")
-@click.option("--set", "set_", multiple=True, metavar="STEP.PATH=VALUE", help="What a step gives: Evaluate.reports.evaluation.mse=4.2")
-@click.option("--take", multiple=True, metavar="STEP=then|else", help="The branch of a condition whose values are not given.")
-@click.option("--fail", multiple=True, metavar="STEP=ERROR[:TIMES]", help="How a step fails: Train=CapacityError:2")
-@click.option("--fail-rate", multiple=True, metavar="STEP=[ERROR:]RATE", help="How often it fails by chance; `*` is every step.")
-@click.option("--duration", multiple=True, metavar="NAME=TIME", help="How long a step takes, or all of a kind: processing=5m")
+@click.option(
+    "--set",
+    "set_",
+    multiple=True,
+    metavar="STEP.PATH=VALUE",
+    help="What a step gives: Evaluate.reports.evaluation.mse=4.2",
+)
+@click.option(
+    "--take",
+    multiple=True,
+    metavar="STEP=then|else",
+    help="The branch of a condition whose values are not given.",
+)
+@click.option(
+    "--fail", multiple=True, metavar="STEP=ERROR[:TIMES]", help="How a step fails: Train=CapacityError:2"
+)
+@click.option(
+    "--fail-rate",
+    multiple=True,
+    metavar="STEP=[ERROR:]RATE",
+    help="How often it fails by chance; `*` is every step.",
+)
+@click.option(
+    "--duration",
+    multiple=True,
+    metavar="NAME=TIME",
+    help="How long a step takes, or all of a kind: processing=5m",
+)
 @click.option("--parallelism", type=click.IntRange(min=1), help="How many steps run at once.")
 @click.option("--select", multiple=True, metavar="STEP", help="Run only these (selective execution).")
-@click.option("--after", metavar="TIME", help="Show a second execution, this long after the first, with its cache.")
+@click.option(
+    "--after", metavar="TIME", help="Show a second execution, this long after the first, with its cache."
+)
 @click.option("--stop-at", metavar="TIME", help="Stop the execution then.")
-@click.option("--runs", type=click.IntRange(min=1), help="Simulate so often, by chance, and show the distribution.")
-@click.option("--seed", type=int, default=0, show_default=True, help="For chances: the same seed gives the same runs.")
+@click.option(
+    "--runs", type=click.IntRange(min=1), help="Simulate so often, by chance, and show the distribution."
+)
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="For chances: the same seed gives the same runs."
+)
 @click.option("--prices", type=click.Path(path_type=Path), help="What instances cost, for --runs.")
 @click.option("--explore", is_flag=True, help="Follow every outcome of conditions, and failures.")
-@click.option("--failures", type=click.IntRange(0, 3), default=2, show_default=True, help="How many failures --explore takes at most.")
-@click.option("--cap", type=click.IntRange(min=1), default=20_000, show_default=True, help="How many states --explore looks at.")
+@click.option(
+    "--failures",
+    type=click.IntRange(0, 3),
+    default=2,
+    show_default=True,
+    help="How many failures --explore takes at most.",
+)
+@click.option(
+    "--cap",
+    type=click.IntRange(min=1),
+    default=20_000,
+    show_default=True,
+    help="How many states --explore looks at.",
+)
 @click.option("--format", "format_", type=click.Choice(("text", "json")), default="text", show_default=True)
 @click.pass_context
 def command(

@@ -44,7 +44,9 @@ def _of_definition(path: Path) -> Subject:
     try:
         return Subject(path.stem, Names(blueprint(path.read_text(encoding="utf-8"))), {})
     except (OSError, UnicodeDecodeError) as error:
-        raise click.ClickException(f"cannot read {shown}: {getattr(error, 'strerror', None) or error}") from None
+        raise click.ClickException(
+            f"cannot read {shown}: {getattr(error, 'strerror', None) or error}"
+        ) from None
     except DefinitionError as error:
         raise click.ClickException(f"{shown} cannot be executed: {error}") from None
 

@@ -42,11 +42,20 @@ class Collected:
 
 @click.command("test")
 @compile_options
-@click.option("-k", "keyword", metavar="EXPRESSION", help="Only tests whose names match: `weak and not slow`.")
+@click.option(
+    "-k", "keyword", metavar="EXPRESSION", help="Only tests whose names match: `weak and not slow`."
+)
 @click.option("-x", "--exitfirst", is_flag=True, help="Stop at the first test that fails.")
 @click.option("-v", "--verbose", is_flag=True, help="A line for each test.")
-@click.option("--junit-xml", type=click.Path(path_type=Path), metavar="FILE", help="Write the results as JUnit XML.")
-@click.option("--coverage", "cover", is_flag=True, help="Say which branches, retries and run conditions no test reaches.")
+@click.option(
+    "--junit-xml", type=click.Path(path_type=Path), metavar="FILE", help="Write the results as JUnit XML."
+)
+@click.option(
+    "--coverage",
+    "cover",
+    is_flag=True,
+    help="Say which branches, retries and run conditions no test reaches.",
+)
 @click.option("--collect-only", is_flag=True, help="List the tests and run none.")
 @click.pass_context
 def command(
@@ -221,4 +230,6 @@ def _write(path: Path, verdicts: list[Verdict]) -> None:
     try:
         write_all({path: junit(verdicts)})
     except OSError as error:
-        raise click.ClickException(f"cannot write {path}: {(error.strerror or str(error)).lower()}") from error
+        raise click.ClickException(
+            f"cannot write {path}: {(error.strerror or str(error)).lower()}"
+        ) from error

@@ -43,7 +43,9 @@ def _status(expect: Map, result: Result, _names: Names, at: Span | None) -> Iter
     if found == wanted:
         return
     reason = result.execution.conclusion.reason if result.execution.conclusion else ""
-    causes = [f"`{r.name}`: {r.reason}" for r in result.execution.records.values() if r.status is Status.FAILED]
+    causes = [
+        f"`{r.name}`: {r.reason}" for r in result.execution.records.values() if r.status is Status.FAILED
+    ]
     why = reason if found == "Unknown" else "; ".join(causes)
     yield Mismatch(f"the status is {found}, not {wanted}" + (f": {why}" if why else ""), at)
 
@@ -53,7 +55,9 @@ def _message(expect: Map, result: Result, _names: Names, at: Span | None) -> Ite
     if any(expect["message"] in record.reason for record in failed):
         return
     said = "; ".join(f"`{record.name}`: {record.reason}" for record in failed)
-    yield Mismatch(f'no failure says "{expect["message"]}"' + (f": {said}" if said else ": nothing failed"), at)
+    yield Mismatch(
+        f'no failure says "{expect["message"]}"' + (f": {said}" if said else ": nothing failed"), at
+    )
 
 
 # -- lists of steps ---------------------------------------------------------------------------------------------------
@@ -117,7 +121,9 @@ def _failed(record: Record) -> str | None:
 def _cached(record: Record) -> str | None:
     if record.cached is not None:
         return None
-    return f"`{record.name}` took no earlier result: it {_ending(record)}" + "".join(f" ({n})" for n in record.notes)
+    return f"`{record.name}` took no earlier result: it {_ending(record)}" + "".join(
+        f" ({n})" for n in record.notes
+    )
 
 
 def _ending(record: Record) -> str:
@@ -185,14 +191,8 @@ def _differences(wanted: Any, found: Any, path: str, at: Span | None) -> Iterato
     elif isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
         for index, (one, other) in enumerate(zip(wanted, found, strict=True)):
             yield from _differences(one, other, f"{path}[{index}]", at)
-    elif type(wanted) is not type(found) and not _numbers(wanted, found) and not isinstance(wanted, (Map, list)):
+    elif wanted != found or isinstance(wanted, bool) is not isinstance(found, bool):
         yield Mismatch(f"{path} is {_shown(found)}, not {_shown(wanted)}", at)
-    elif wanted != found:
-        yield Mismatch(f"{path} is {_shown(found)}, not {_shown(wanted)}", at)
-
-
-def _numbers(one: Any, other: Any) -> bool:
-    return all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in (one, other))
 
 
 def _by_name(items: list[Any]) -> dict[str, Any]:

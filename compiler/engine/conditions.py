@@ -38,7 +38,7 @@ def _term(condition: Any) -> Truth:
     if kind == "In":
         query = condition.get("QueryValue")
         return _any(_compare("Equals", query, value) for value in condition.get("Values") or ())
-    if kind in _COMPARISONS:
+    if isinstance(kind, str) and kind in _COMPARISONS:
         return _compare(kind, condition.get("LeftValue"), condition.get("RightValue"))
     return Unknown(f"the condition type `{kind}` is not known")
 

@@ -17,7 +17,9 @@ _PLACES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "Transform": ("transform", ("TransformResources",)),
 }
 """By step type: which prices, and where the request says on what it runs."""
-FREE = frozenset({"Condition", "Fail", "ForEach", "Model", "RegisterModel", "EndpointConfig", "Lineage", "Cleanup"})
+FREE = frozenset(
+    {"Condition", "Fail", "ForEach", "Model", "RegisterModel", "EndpointConfig", "Lineage", "Cleanup"}
+)
 """Types that run no instance of their own."""
 
 

@@ -19,7 +19,9 @@ class Coverage:
 
     def missing(self) -> list[tuple[str, str]]:
         """Kind and name of what no test reaches."""
-        return [(kind, name) for kind, found in self.reached.items() for name, yes in found.items() if not yes]
+        return [
+            (kind, name) for kind, found in self.reached.items() for name, yes in found.items() if not yes
+        ]
 
     def summary(self) -> str:
         """`branches 3 of 4, retries 1 of 2`; kinds that the pipeline has none of are left out."""

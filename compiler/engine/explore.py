@@ -104,7 +104,9 @@ class _Explorer:
         self._count = 0
         self._seen: set[Hashable] = set()
         self._skipped: dict[str, str] | None = None
-        self._stoppable = {n.source for node in plan.nodes.values() for n in node.needs if n.when == "Stopped"}
+        self._stoppable = {
+            n.source for node in plan.nodes.values() for n in node.needs if n.when == "Stopped"
+        }
         self._conditions = {
             node.name: canonical({"Conditions": node.body["Arguments"]["Conditions"]})
             for node in plan.nodes.values()
@@ -118,7 +120,10 @@ class _Explorer:
 
     def explore(self, parameters: Mapping[str, Any], failures: int) -> Exploration:
         execution = Execution(
-            self.plan, parameters, self.identity, documents=documents(self.scenario.files),
+            self.plan,
+            parameters,
+            self.identity,
+            documents=documents(self.scenario.files),
             parallelism=self.scenario.parallelism,
         )
         first = _State(execution, [], failures)
@@ -160,7 +165,11 @@ class _Explorer:
         """How an attempt can end: what to call it, the outcome, and how many failures it takes."""
         if task.type == "Condition":
             return [
-                (f"{task.name} is {str(value).lower()}", Outcome(Status.SUCCEEDED, {"Outcome": str(value)}), 0)
+                (
+                    f"{task.name} is {str(value).lower()}",
+                    Outcome(Status.SUCCEEDED, {"Outcome": str(value)}),
+                    0,
+                )
                 for value in self._values(task, state)
             ]
         behaviour = self.scenario.of(task.name)
@@ -294,7 +303,5 @@ def as_json(found: Exploration) -> dict[str, Any]:
         "never": [{"step": name, "reason": reason} for name, reason in found.never.items()],
         "dead_ends": [{"decisions": list(way.decisions), "status": way.status} for way in found.dead_ends],
         "empty_references": found.empty_references,
-        "unknown": [
-            {"what": what, "decisions": list(way.decisions)} for what, way in found.unknown.items()
-        ],
+        "unknown": [{"what": what, "decisions": list(way.decisions)} for what, way in found.unknown.items()],
     }

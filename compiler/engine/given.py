@@ -23,12 +23,26 @@ from sagewright.compiler.source import Map, Origin, Seq, key_origin, origin
 from sagewright.compiler.suggest import listing, nearest
 
 DRAWS = {"$uniform": "uniform", "$normal": "normal", "$choice": "choice"}
-TYPES = {
-    **{"processing": "Processing", "training": "Training", "tuning": "Tuning", "automl": "AutoML"},
-    **{"transform": "Transform", "model": "Model", "register": "RegisterModel", "lambda": "Lambda"},
-    **{"callback": "Callback", "endpoint": "Endpoint", "endpoint_config": "EndpointConfig", "emr": "EMR"},
-    **{"inference_component": "InferenceComponent", "emr_serverless": "EMRServerless", "job": "Job"},
-    **{"quality_check": "QualityCheck", "clarify_check": "ClarifyCheck", "lineage": "Lineage"},
+TYPES: Mapping[str, str] = {
+    "processing": "Processing",
+    "training": "Training",
+    "tuning": "Tuning",
+    "automl": "AutoML",
+    "transform": "Transform",
+    "model": "Model",
+    "register": "RegisterModel",
+    "endpoint_config": "EndpointConfig",
+    "endpoint": "Endpoint",
+    "inference_component": "InferenceComponent",
+    "lambda": "Lambda",
+    "callback": "Callback",
+    "quality_check": "QualityCheck",
+    "clarify_check": "ClarifyCheck",
+    "emr": "EMR",
+    "emr_serverless": "EMRServerless",
+    "job": "Job",
+    "lineage": "Lineage",
+    "cleanup": "Cleanup",
 }
 """Kinds that run as one step, and SageMaker's types."""
 
@@ -87,18 +101,34 @@ def given(data: Map, names: Names, sink: Sink) -> Given:
             unknown_step(name, names, key_origin(written, name), sink)
         for step in meant:
             behaviours[step] = _behaviour(body or Map(), step, names, sink)
-    durations = {
-        TYPES.get(kind, kind): _duration(data["durations"], kind, sink) for kind in data.get("durations") or ()
-    }
+    durations = _durations(data, names, sink)
     scenario = Scenario(
         parameters=dict(data.get("parameters") or {}),
         steps=behaviours,
-        durations={kind: value for kind, value in durations.items() if value is not None},
+        durations=durations,
         files=draws(data.get("files") or {}, sink),
         parallelism=data.get("parallelism"),
     )
     select = tuple(selected(data.get("select") or Seq(), names, sink))
     return Given(scenario, select, _seconds(data.get("after")), _seconds(data.get("stop_at")))
+
+
+def _durations(data: Map, names: Names, sink: Sink) -> dict[str, float | Draw]:
+    """How long steps of a type take; kinds are types of ours."""
+    written: Map = data.get("durations") or Map()
+    found: dict[str, float | Draw] = {}
+    used = {step.type for step in steps(names.plan.definition)}
+    for kind in written:
+        known = TYPES.get(kind, kind)
+        value = _duration(written, kind, sink)
+        if known not in TYPES.values() and known not in used:
+            near = nearest(kind, [*TYPES, *used])
+            place = key_origin(written, kind)
+            help = f"did you mean `{near}`?" if near else None
+            sink.report("SW207", f"unknown kind of step `{kind}`", place.span() if place else None, help=help)
+        elif value is not None:
+            found[known] = value
+    return found
 
 
 def unknown_step(name: str, names: Names, at: Origin | None, sink: Sink) -> None:
@@ -141,7 +171,14 @@ def _check_parameters(data: Map, names: Names, sink: Sink) -> None:
 
 def _behaviour(written: Map, step: str, names: Names, sink: Sink) -> Behaviour:
     body = names.body(step)
-    _check_names(written, "reports", step, _property_files(body), sink, "`files:` takes the JSON of any other S3 object")
+    _check_names(
+        written,
+        "reports",
+        step,
+        _property_files(body),
+        sink,
+        "`files:` takes the JSON of any other S3 object",
+    )
     _check_names(written, "outputs", step, _outputs(body), sink)
     metrics = _metrics(body)
     if metrics:
@@ -149,7 +186,13 @@ def _behaviour(written: Map, step: str, names: Names, sink: Sink) -> Behaviour:
     is_condition = body.get("Type") == "Condition"
     for key in ("takes", "chance"):
         if key in written and not is_condition:
-            _report(sink, "SW208", f"`{key}` belongs to conditions, and `{step}` is a {body.get('Type')}", written, key)
+            _report(
+                sink,
+                "SW208",
+                f"`{key}` belongs to conditions, and `{step}` is a {body.get('Type')}",
+                written,
+                key,
+            )
     takes, chance = written.get("takes"), written.get("chance")
     rate = written.get("rate", 0)
     return Behaviour(
@@ -165,7 +208,9 @@ def _behaviour(written: Map, step: str, names: Names, sink: Sink) -> Behaviour:
     )
 
 
-def _check_names(written: Map, key: str, step: str, known: Iterable[str], sink: Sink, otherwise: str = "") -> None:
+def _check_names(
+    written: Map, key: str, step: str, known: Iterable[str], sink: Sink, otherwise: str = ""
+) -> None:
     """The reports, outputs or metrics that are given must be some that the step has."""
     names = list(known)
     entries = written.get(key) or Map()
@@ -203,7 +248,13 @@ def _faults(written: Map, sink: Sink) -> Iterable[Fault]:
         return
     for key in ("times", "message"):
         if key in written:
-            _report(sink, "SW208", f"`{key}` stands beside one failure: write it in the list's entries", written, key)
+            _report(
+                sink,
+                "SW208",
+                f"`{key}` stands beside one failure: write it in the list's entries",
+                written,
+                key,
+            )
     for index, entry in enumerate(fails or ()):
         if isinstance(entry, Map):
             error = _error(entry, "error", sink)

@@ -18,7 +18,8 @@ def junit(verdicts: Iterable[Verdict]) -> str:
     total = sum(verdict.seconds for verdict in found)
     root = ElementTree.Element("testsuites")
     counts = {"tests": str(len(found)), "failures": str(failures), "errors": "0", "skipped": "0"}
-    suite = ElementTree.SubElement(root, "testsuite", name="sagewright", time=f"{total:.3f}", **counts)
+    about = {"name": "sagewright", "time": f"{total:.3f}", **counts}
+    suite = ElementTree.SubElement(root, "testsuite", about)
     for verdict in found:
         case = ElementTree.SubElement(
             suite,

@@ -53,7 +53,14 @@ def simulate_given(
     start, before, selection = 0.0, None, None
     if given.after is not None or given.select:
         identity = Identity.of(pipeline, FIRST)
-        before = Execution(plan, values, identity, cache=cache, documents=documents(scenario.files), parallelism=scenario.parallelism)
+        before = Execution(
+            plan,
+            values,
+            identity,
+            cache=cache,
+            documents=documents(scenario.files),
+            parallelism=scenario.parallelism,
+        )
         simulate(before, scenario, random=random)
         start = (before.ended_at or 0.0) + (given.after or 0.0)
     if given.select and before is not None:

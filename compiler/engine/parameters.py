@@ -96,9 +96,9 @@ def _converted(kind: str, value: Any) -> Any:
             return value
         case "Boolean", str() if value.lower() in ("true", "false"):
             return value.lower() == "true"
-        case ("Integer" | "Float"), bool():
+        case (("Integer" | "Float"), bool()):
             return None
-        case ("Integer" | "Float"), int():
+        case (("Integer" | "Float"), int()):
             return value
         case "Float", float():
             return value

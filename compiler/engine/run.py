@@ -62,7 +62,12 @@ def run(execution: Execution, executor: Executor, clock: Clock, *, stop_at: floa
 
 
 def proceed(
-    execution: Execution, executor: Executor, clock: Clock, commands: list[Command], *, stop_at: float | None = None
+    execution: Execution,
+    executor: Executor,
+    clock: Clock,
+    commands: list[Command],
+    *,
+    stop_at: float | None = None,
 ) -> Execution:
     """Carry out commands and whatever follows from them, until the execution has ended."""
     timers: list[tuple[float, str]] = []

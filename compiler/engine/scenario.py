@@ -33,10 +33,14 @@ MESSAGES: Mapping[str, str] = {
 }
 
 DURATIONS: Mapping[str, float] = {
-    **dict.fromkeys(("Processing", "QualityCheck", "ClarifyCheck", "Transform", "EMR", "EMRServerless"), 300.0),
+    **dict.fromkeys(
+        ("Processing", "QualityCheck", "ClarifyCheck", "Transform", "EMR", "EMRServerless"), 300.0
+    ),
     **dict.fromkeys(("Training", "Endpoint", "Job"), 600.0),
     **dict.fromkeys(("Tuning", "AutoML"), 3600.0),
-    **dict.fromkeys(("Model", "RegisterModel", "EndpointConfig", "InferenceComponent", "Lineage", "Cleanup"), 5.0),
+    **dict.fromkeys(
+        ("Model", "RegisterModel", "EndpointConfig", "InferenceComponent", "Lineage", "Cleanup"), 5.0
+    ),
     "Lambda": 10.0,
     "Callback": 3600.0,
 }
@@ -156,5 +160,6 @@ def error_name(written: str) -> str:
             return name
     near = nearest(written, ERRORS)
     raise ScenarioError(
-        f"unknown failure `{written}`; " + (f"did you mean `{near}`?" if near else f"there are {', '.join(ERRORS)}")
+        f"unknown failure `{written}`; "
+        + (f"did you mean `{near}`?" if near else f"there are {', '.join(ERRORS)}")
     )

@@ -109,7 +109,9 @@ class Execution:
             if isinstance(decision, Again):
                 return [self._postpone(record, decision, now)]
             if isinstance(decision, Unknown):
-                outcome = Outcome(Status.UNKNOWN, error=outcome.error, message=decision.reason, complete=False)
+                outcome = Outcome(
+                    Status.UNKNOWN, error=outcome.error, message=decision.reason, complete=False
+                )
         self._finish(record, outcome, now)
         return self._settle(now)
 

@@ -114,7 +114,9 @@ class StepScope:
         if file in outcome.reports:
             return outcome.reports[file]
         place = self._place(step, file)
-        output = lookup(outcome.properties, ("ProcessingOutputConfig", "Outputs", place[0], "S3Output", "S3Uri"))
+        output = lookup(
+            outcome.properties, ("ProcessingOutputConfig", "Outputs", place[0], "S3Output", "S3Uri")
+        )
         content: Any = output
         if isinstance(output, str):
             content = self.situation.documents(f"{output.rstrip('/')}/{place[1].lstrip('/')}")

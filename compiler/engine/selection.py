@@ -23,7 +23,10 @@ class Selection:
 
 
 def select(
-    plan: Blueprint, names: Iterable[str], reference: str | None = None, records: Mapping[str, Record] | None = None
+    plan: Blueprint,
+    names: Iterable[str],
+    reference: str | None = None,
+    records: Mapping[str, Record] | None = None,
 ) -> Selection:
     """Check a selection. `records` are those of the reference execution.
 

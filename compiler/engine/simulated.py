@@ -117,7 +117,12 @@ def documents(files: Mapping[str, Any]) -> Any:
 
 
 def simulate(
-    execution: Execution, scenario: Scenario, *, random: Random | None = None, start: float = 0.0, stop_after: float | None = None
+    execution: Execution,
+    scenario: Scenario,
+    *,
+    random: Random | None = None,
+    start: float = 0.0,
+    stop_after: float | None = None,
 ) -> tuple[Execution, list[str]]:
     """Run an execution to its end in no time, and say which assumptions its values deny."""
     from sagewright.compiler.engine.run import run

@@ -167,7 +167,9 @@ def load(data: Mapping[str, Any]) -> Record:
     made["cause"] = Cause(made["cause"]) if made["cause"] else None
     made["attempts"] = [Attempt(**attempt) for attempt in made["attempts"]]
     if made["outcome"] is not None:
-        made["outcome"] = Outcome(**{**made["outcome"], "status": Status(made["outcome"]["status"])})
+        outcome: dict[str, Any] = dict(made["outcome"])
+        outcome["status"] = Status(outcome["status"])
+        made["outcome"] = Outcome(**outcome)
     for name in ("used", "first_failure"):
         made[name] = {int(key): value for key, value in made[name].items()}
     return Record(**made)

@@ -110,7 +110,9 @@ def _case(entry: Map, suite: Suite, names: Names, sink: Sink) -> Case | None:
                 unknown_step(name, names, key_origin(expect[key], name), sink)
             elif key == "branches" and names.body(names.meant(name)[0]).get("Type") != "Condition":
                 place = key_origin(expect[key], name)
-                sink.report("SW208", f"`{name}` is no condition, and takes no branch", place.span() if place else None)
+                sink.report(
+                    "SW208", f"`{name}` is no condition, and takes no branch", place.span() if place else None
+                )
     if sink.errors > before:
         return None
     place = origin(entry, "name") or own_origin(entry)

@@ -190,9 +190,14 @@ def as_text(result: Result, given: Given) -> str:
         lines.append(f"  {conclusion.reason}")
     lines += [f"  {text}" for text in result.contradictions]
     lines += ["", *_table(execution, max(result.duration, ALMOST))]
-    open_ = next((r for r in rows(execution) if r.type == "Condition" and r.cause is Cause.VALUE and r.ran), None)
+    open_ = next(
+        (r for r in rows(execution) if r.type == "Condition" and r.cause is Cause.VALUE and r.ran), None
+    )
     if open_ is not None:
-        lines += ["", f"give the values with --set, or decide with --take {open_.name}=then or --take {open_.name}=else"]
+        lines += [
+            "",
+            f"give the values with --set, or decide with --take {open_.name}=then or --take {open_.name}=else",
+        ]
     path = critical_path(execution)
     if path:
         lines += ["", f"critical path: {' → '.join(path)}"]
@@ -203,7 +208,10 @@ def as_text(result: Result, given: Given) -> str:
         lines += [f"  {chain.step:<{width}}  {_said(chain)}" for chain in found]
     assumed = _assumed(execution, given.scenario)
     if assumed:
-        lines += ["", f"durations assumed for {', '.join(assumed)}: give them with --duration or in the scenario"]
+        lines += [
+            "",
+            f"durations assumed for {', '.join(assumed)}: give them with --duration or in the scenario",
+        ]
     return "\n".join(lines)
 
 
@@ -292,4 +300,3 @@ def clock(seconds: float) -> str:
     if hours:
         return f"{hours}h {minutes:02}m"
     return f"{minutes}m {rest:02}s" if rest else f"{minutes}m"
-

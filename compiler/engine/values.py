@@ -122,9 +122,13 @@ def _join(operand: Any) -> Template:
         raise DefinitionError("`On` of a `Std:Join` wants a text")
 
     def fill(scope: Scope) -> Any:
-        pieces = [text(value(scope)) for value in values]
-        unknown = next((piece for piece in pieces if isinstance(piece, Unknown)), None)
-        return unknown or on.join(pieces)
+        pieces: list[str] = []
+        for value in values:
+            piece = text(value(scope))
+            if isinstance(piece, Unknown):
+                return piece
+            pieces.append(piece)
+        return on.join(pieces)
 
     return fill
 

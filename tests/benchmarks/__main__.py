@@ -60,6 +60,8 @@ What the rows mean:
 - *walker* is the check of a step's Arguments against AWS's shapes, over all steps of `pipelines/`. botocore's own
   validator checks neither patterns nor enumerations.
 - *base install* is the wheel with what it needs, without extras, byte-compiled, in a fresh environment.
+- *fuzzing* gives the front end texts that are broken at random, and counts those that end in a traceback.
+- *images* compares every combination of framework, version, base, Python, region, scope and instance with the SDK.
 """
 
 

@@ -54,6 +54,10 @@ def _check_same(ours: dict[str, Any], sdk: str) -> None:
 
 def _steps(steps: list[dict[str, Any]]) -> list[Any]:
     return [
-        (step["Name"], step["Type"], *(_steps(step["Arguments"].get(key, [])) for key in ("IfSteps", "ElseSteps")))
+        (
+            step["Name"],
+            step["Type"],
+            *(_steps(step["Arguments"].get(key, [])) for key in ("IfSteps", "ElseSteps")),
+        )
         for step in steps
     ]

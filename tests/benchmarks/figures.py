@@ -35,7 +35,9 @@ def at_most(name: str, value: float, limit: float, unit: str) -> Figure:
 def no_slower(name: str, ours: float, peer: float, what: str, times: float) -> Figure:
     """Seconds that may be at most `times` those of a peer."""
     ratio = ours / peer
-    return Figure(name, seconds(ours), f"{seconds(peer)}: {what}", f"{ratio:.2f} ×", f"≤ {times:g} ×", ratio <= times)
+    return Figure(
+        name, seconds(ours), f"{seconds(peer)}: {what}", f"{ratio:.2f} ×", f"≤ {times:g} ×", ratio <= times
+    )
 
 
 def faster(name: str, ours: float, peer: float, what: str, times: float | None = None) -> Figure:
@@ -43,7 +45,14 @@ def faster(name: str, ours: float, peer: float, what: str, times: float | None =
     ratio = peer / ours
     target = f"≥ {times:g} × faster" if times else ""
     met = ratio >= times if times else None
-    return Figure(name, seconds(ours), f"{seconds(peer)}: {what}", f"{ratio:,.0f} × faster", target, met)
+    return Figure(
+        name,
+        seconds(ours),
+        f"{seconds(peer)}: {what}",
+        f"{ratio:,.0f} × faster" if ratio >= 10 else f"{ratio:.1f} × faster",
+        target,
+        met,
+    )
 
 
 def skipped(name: str, why: str) -> Figure:

@@ -34,7 +34,13 @@ def _install(uv: str, folder: Path) -> list[Figure]:
     packages = next((folder / "counts").glob("lib/python*/site-packages"))
     if any(packages.glob("sagemaker*")):
         raise AssertionError("the base install brings the SageMaker SDK")
-    _run(folder / "counts" / "bin" / "sagewright", "compile", ROOT / "pipelines" / "breast-cancer", "--output", folder)
+    _run(
+        folder / "counts" / "bin" / "sagewright",
+        "compile",
+        ROOT / "pipelines" / "breast-cancer",
+        "--output",
+        folder,
+    )
     size = sum(file.stat().st_size for file in packages.rglob("*") if file.is_file())
     return [
         at_most("base install, compiled", size / 1_000_000, 120, "MB"),

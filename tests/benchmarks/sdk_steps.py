@@ -53,15 +53,17 @@ def step(index: int, before: ProcessingStep | None, session: object, image: str)
 def main() -> None:
     started = time.perf_counter()
     session = sdk_offline.session()
-    image = image_uris.retrieve(
-        "sklearn", sdk_offline.REGION, version="1.2-1", instance_type="ml.m5.large"
-    )
+    image = image_uris.retrieve("sklearn", sdk_offline.REGION, version="1.2-1", instance_type="ml.m5.large")
     steps: list[ProcessingStep] = []
     for index in range(int(sys.argv[1])):
         steps.append(step(index, steps[-1] if steps else None, session, image))
     definition = Pipeline(name="chain", steps=steps, sagemaker_session=session).definition()
     seconds = time.perf_counter() - started
-    print(json.dumps({"seconds": seconds, "steps": len(json.loads(definition)["Steps"]), "characters": len(definition)}))
+    print(
+        json.dumps(
+            {"seconds": seconds, "steps": len(json.loads(definition)["Steps"]), "characters": len(definition)}
+        )
+    )
 
 
 if __name__ == "__main__":

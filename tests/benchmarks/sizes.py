@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from sagewright.compiler.driver import Compiler
-
 from tests.benchmarks.figures import Figure, at_most, faster, skipped
 from tests.benchmarks.inputs import lambda_chain, processing_chain, project
 from tests.benchmarks.warm import turns
@@ -47,7 +47,7 @@ def _growth(folder: Path) -> list[Figure]:
     best = turns({str(n): lambda path=path: compiler.compile(path) for n, path in paths.items()}, runs=7)
     return [
         at_most(f"{large} lambda steps for {small}", best[str(large)] / best[str(small)], 12, "×")
-        for small, large in zip(GROWTH, GROWTH[1:], strict=False)
+        for small, large in pairwise(GROWTH)
     ]
 
 

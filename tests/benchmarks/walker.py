@@ -10,7 +10,6 @@ from sagewright.compiler.driver import Compiler
 from sagewright.compiler.expression import Expression
 from sagewright.compiler.model import Emitted
 from sagewright.compiler.types import Type
-
 from tests.benchmarks.figures import Figure, no_slower
 from tests.benchmarks.processes import ROOT
 from tests.benchmarks.warm import turns

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from sagewright.compiler.driver import Compiler
 
+from sagewright.compiler.driver import Compiler
 from tests.benchmarks.figures import Figure, at_most
 from tests.benchmarks.processes import ROOT
 
@@ -31,7 +31,9 @@ def _figure(path: Path, compiler: Compiler) -> Figure:
     })  # fmt: skip
     figure = at_most(f"warm, {path.parent.name}", best["ours"], 0.008, "s")
     peer = f"{best['peer'] * 1000:.3g} ms: libyaml's parse and json.dumps"
-    return Figure(figure.name, figure.ours, peer, f"{best['ours'] / best['peer']:.1f} ×", figure.target, figure.met)
+    return Figure(
+        figure.name, figure.ours, peer, f"{best['ours'] / best['peer']:.1f} ×", figure.target, figure.met
+    )
 
 
 def _least(path: Path, definition: Any) -> None:

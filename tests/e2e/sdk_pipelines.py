@@ -17,7 +17,13 @@ import sdk_offline  # first: it takes the network away
 from sagemaker.core.lambda_helper import Lambda
 from sagemaker.core.network import NetworkConfig
 from sagemaker.core.processing import Processor, ScriptProcessor
-from sagemaker.core.shapes import ProcessingInput, ProcessingOutput, ProcessingS3Input, ProcessingS3Output, Tag
+from sagemaker.core.shapes import (
+    ProcessingInput,
+    ProcessingOutput,
+    ProcessingS3Input,
+    ProcessingS3Output,
+    Tag,
+)
 from sagemaker.core.workflow.conditions import (
     ConditionEquals,
     ConditionGreaterThan,
@@ -69,8 +75,16 @@ EXECUTION = {
     "start_time": ExecutionVariables.START_DATETIME,
     "pipeline_name": ExecutionVariables.PIPELINE_NAME,
 }
-PARAMETER_CLASSES = {bool: ParameterBoolean, int: ParameterInteger, float: ParameterFloat, str: ParameterString}
-SERVICE_ERRORS = {"service_fault": StepExceptionTypeEnum.SERVICE_FAULT, "throttling": StepExceptionTypeEnum.THROTTLING}
+PARAMETER_CLASSES = {
+    bool: ParameterBoolean,
+    int: ParameterInteger,
+    float: ParameterFloat,
+    str: ParameterString,
+}
+SERVICE_ERRORS = {
+    "service_fault": StepExceptionTypeEnum.SERVICE_FAULT,
+    "throttling": StepExceptionTypeEnum.THROTTLING,
+}
 JOB_ERRORS = {
     "job_internal_error": SageMakerJobExceptionTypeEnum.INTERNAL_ERROR,
     "capacity_error": SageMakerJobExceptionTypeEnum.CAPACITY_ERROR,
@@ -85,7 +99,9 @@ class Builder:
 
     def __init__(self, made: dict[str, Any], session: Any) -> None:
         self.tree, self.clauses, self.session = made["tree"], made["clauses"], session
-        self.parameters = {name: self.parameter(name, value) for name, value in self.tree["parameters"].items()}
+        self.parameters = {
+            name: self.parameter(name, value) for name, value in self.tree["parameters"].items()
+        }
         self.built: dict[str, Any] = {}
         self.bodies: dict[str, Any] = {}
         self.files: dict[str, PropertyFile] = {}
@@ -189,7 +205,9 @@ class Builder:
         """Type, count, volume, key."""
         full = {"type": written} if isinstance(written, str) else written
         defaults = {"count": 1, "volume_gb": 30, "kms_key": None}
-        return tuple(self.value({**defaults, **full}[key]) for key in ("type", "count", "volume_gb", "kms_key"))  # type: ignore[return-value]
+        return tuple(
+            self.value({**defaults, **full}[key]) for key in ("type", "count", "volume_gb", "kms_key")
+        )  # type: ignore[return-value]
 
     def tags(self, body: dict[str, Any]) -> dict[str, Any]:
         return self.mapping(body.get("tags", {}))
@@ -239,7 +257,11 @@ class Builder:
         )
 
     def arguments(self, written: Any) -> list[Any]:
-        pairs = [x for key, value in written.items() for x in (f"--{key}", value)] if isinstance(written, dict) else written
+        pairs = (
+            [x for key, value in written.items() for x in (f"--{key}", value)]
+            if isinstance(written, dict)
+            else written
+        )
         return [self.value(value, cast=True) for value in pairs]
 
     def input(self, name: str, entry: dict[str, Any]) -> Any:
@@ -268,11 +290,15 @@ class Builder:
             sagemaker_session=self.session,
             role=sdk_offline.ROLE,
             base_job_name="job",
-            compute=Compute(instance_type=type_, instance_count=count, volume_size_in_gb=volume, volume_kms_key_id=key),
+            compute=Compute(
+                instance_type=type_, instance_count=count, volume_size_in_gb=volume, volume_kms_key_id=key
+            ),
             hyperparameters={key: self.value(value) for key, value in body["hyperparameters"].items()},
             environment=self.mapping(body.get("environment", {})),
             output_data_config=OutputDataConfig(s3_output_path=self.value(body["output"])),
-            stopping_condition=StoppingCondition(max_runtime_in_seconds=7200 if "max_runtime" in body else 3600),
+            stopping_condition=StoppingCondition(
+                max_runtime_in_seconds=7200 if "max_runtime" in body else 3600
+            ),
             networking=Networking() if "network" in body else None,
             tags=[Tag(key=key, value=value) for key, value in self.tags(body).items()] or None,
             input_data_config=[self.channel(key, entry) for key, entry in body["inputs"].items()],
@@ -291,9 +317,13 @@ class Builder:
         return LambdaStep(lambda_func=function, inputs=inputs, outputs=outputs, **self.common(name, body))
 
     def callback(self, name: str, body: dict[str, Any]) -> Any:
-        outputs = [CallbackOutput(key, CallbackOutputTypeEnum[type_]) for key, type_ in body["outputs"].items()]
+        outputs = [
+            CallbackOutput(key, CallbackOutputTypeEnum[type_]) for key, type_ in body["outputs"].items()
+        ]
         inputs = {key: self.value(value) for key, value in body["arguments"].items()}
-        return CallbackStep(sqs_queue_url=body["queue"], inputs=inputs, outputs=outputs, **self.common(name, body))
+        return CallbackStep(
+            sqs_queue_url=body["queue"], inputs=inputs, outputs=outputs, **self.common(name, body)
+        )
 
     def model(self, name: str, body: dict[str, Any]) -> Any:
         builder = ModelBuilder(
@@ -307,7 +337,11 @@ class Builder:
 
     def fail(self, name: str, body: dict[str, Any]) -> Any:
         message = self.value(body["message"], cast=True)
-        return FailStep(name=name, error_message=message, **{k: v for k, v in self.common(name, body).items() if k != "name"})
+        return FailStep(
+            name=name,
+            error_message=message,
+            **{k: v for k, v in self.common(name, body).items() if k != "name"},
+        )
 
     def condition(self, name: str, body: dict[str, Any]) -> Any:
         conditions = [self.clause(clause) for clause in self.clauses[name]]
@@ -323,7 +357,9 @@ class Builder:
             case ["compare", operator, left, right]:
                 return COMPARISONS[operator](left=self.operand(left), right=self.operand(right))
             case ["in", query, values]:
-                return ConditionIn(value=self.operand(query), in_values=[self.operand(value) for value in values])
+                return ConditionIn(
+                    value=self.operand(query), in_values=[self.operand(value) for value in values]
+                )
             case ["not", inner]:
                 return ConditionNot(self.clause(inner))
             case _:

@@ -53,7 +53,9 @@ def test_the_command_line_gives_no_traceback(tmp_path: Path) -> None:
         pipeline.write_bytes(made.pipeline)
         (tmp_path / "sagewright.yaml").write_bytes(made.project)
         command = [sys.executable, "-m", "sagewright.compiler", "check", str(pipeline)]
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, timeout=60)
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", check=False, timeout=60
+        )
         output = done.stdout + done.stderr
         assert "Traceback" not in output, made
         assert "internal error" not in output, made

@@ -145,7 +145,11 @@ def test_a_native_automl_step_has_a_best_candidate(tmp_path: Path) -> None:
     [
         ("{kind: model, automl: Serach}", "SW301", "Serach"),
         ("{kind: model, automl: Stop}", "SW208", "Stop"),
-        ('{kind: model, automl: "${steps.Search.best_model_data}"}', "SW209", "${steps.Search.best_model_data}"),
+        (
+            '{kind: model, automl: "${steps.Search.best_model_data}"}',
+            "SW209",
+            "${steps.Search.best_model_data}",
+        ),
         ("{kind: model, automl: Search, image: xgboost:1.7-1}", "SW208", "automl"),
         ("{kind: model, automl: Search, environment: {A: b}}", "SW208", "environment"),
         ("{kind: model, automl: Search, code: a.py}", "SW208", "code"),

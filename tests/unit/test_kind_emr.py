@@ -100,7 +100,9 @@ def test_equals_the_sdk(kind: StepKind, text: str, name: str) -> None:
 def test_a_serverless_job_equals_the_sdk() -> None:
     """But for the application's id, of which the SDK's has a hyphen, and EMR Serverless's have none."""
     made = lowered(
-        emr_serverless.KIND, f"application: app1\nrole: {ROLE}\nspark: {{entryPoint: s3://b/x.py}}", FakeContext()
+        emr_serverless.KIND,
+        f"application: app1\nrole: {ROLE}\nspark: {{entryPoint: s3://b/x.py}}",
+        FakeContext(),
     )
     wanted = golden_arguments("emr.json", "EmrSls")
     made["ApplicationId"] = made["JobConfig"]["applicationId"] = "app-1"
@@ -125,7 +127,6 @@ def steps_of(kind: str, body: str, rest: str = "") -> str:
     return f"S:\n  kind: {kind}\n{indented}"
 
 
-P = "parameters: {P: text}\n"
 STEP = "cluster: j-1\njar: x.jar"
 
 
@@ -203,7 +204,7 @@ def test_properties_that_emr_does_not_have(path: str, at: str, tmp_path: Path) -
 
 def test_properties_of_serverless_jobs_are_unproven(tmp_path: Path) -> None:
     result = refer(JOB, "emr_serverless", "jobRun.state", tmp_path)
-    assert told(result) == [("SW902", "${steps.S.jobRun.state}")]
+    assert told(result) == [("SW902", "steps.S.jobRun.state")]
     assert result.definition["Steps"][1]["Arguments"] == {"a": {"Get": "Steps.S.jobRun.state"}}
 
 
@@ -224,5 +225,7 @@ def test_retries_and_cache(tmp_path: Path) -> None:
         result = compile_steps(tmp_path, steps_of(kind, body, "retry: standard\ncache: 1d"))
         assert result.definition is not None, result.diagnostics
         (step,) = result.definition["Steps"]
-        assert [p["ExceptionType"] for p in step["RetryPolicies"]] == [["Step.SERVICE_FAULT", "Step.THROTTLING"]]
+        assert [p["ExceptionType"] for p in step["RetryPolicies"]] == [
+            ["Step.SERVICE_FAULT", "Step.THROTTLING"]
+        ]
         assert step["CacheConfig"]["ExpireAfter"] == "P1D"

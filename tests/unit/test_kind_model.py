@@ -290,7 +290,7 @@ def test_a_model_package_says_it_all(context: FakeContext) -> None:
         ("containers: [{image: xgboost:1.7-1}]\nmodel_data: s3://b/m.tar.gz", "SW208", "model_data"),
         ("containers: [{image: xgboost:1.7-1}]\nmulti_model: true", "SW208", "multi_model"),
         ("package: arn:aws:x\ncode: serve.py", "SW208", "code"),
-        ("automl: Auto", "SW210", "automl"),
+        ("automl: Auto", "SW301", "Auto"),
         ("image: {framework: pytorch, version: 2.5.1, accelerator: cpu}\ncode: serve.py", "SW202", "code"),
         ("image: xgboost:1.7-1\ncode: none.py", "SW801", "none.py"),
         ("image: xgboost:1.7-1\ncode: {dir: inf, entry: inferense.py}", "SW803", "inferense.py"),

@@ -226,9 +226,7 @@ def test_the_image_of_the_model_parallelism_library(context: FakeContext) -> Non
         ("{min: 1e-5, max: 1.10}", "Continuous", ("1e-5", "1.10")),
     ],
 )
-def test_ranges_of_numbers(
-    written: str, kind: str, limits: tuple[str, str], context: FakeContext
-) -> None:
+def test_ranges_of_numbers(written: str, kind: str, limits: tuple[str, str], context: FakeContext) -> None:
     ranges = config(LEAST.replace("{min: 0.1, max: 0.3}", written), context)["ParameterRanges"]
     ((member, (found,)),) = ranges.items()
     assert (member, (found["MinValue"], found["MaxValue"])) == (f"{kind}ParameterRanges", limits)
@@ -236,7 +234,9 @@ def test_ranges_of_numbers(
 
 def test_limits_that_are_references(context: FakeContext) -> None:
     written = '{min: 1, max: "${parameters.N}"}'
-    ranges = config(LEAST.replace("{min: 0.1, max: 0.3}", written), context, N=Type.INTEGER)["ParameterRanges"]
+    ranges = config(LEAST.replace("{min: 0.1, max: 0.3}", written), context, N=Type.INTEGER)[
+        "ParameterRanges"
+    ]
     assert ranges["IntegerParameterRanges"][0]["MaxValue"] == {"Get": "Parameters.N"}
     ranges = config(LEAST.replace("{min: 0.1, max: 0.3}", written), context, N=Type.FLOAT)["ParameterRanges"]
     assert "ContinuousParameterRanges" in ranges
@@ -455,7 +455,10 @@ Tune:
 After: {{kind: lambda, function: "arn:aws:lambda:us-west-2:123456789012:function:f", arguments: {{a: "${{{reference}}}"}}}}
 """,
     )
-    return [(*found, diagnostic.message) for found, diagnostic in zip(told(result), result.diagnostics, strict=True)]
+    return [
+        (*found, diagnostic.message)
+        for found, diagnostic in zip(told(result), result.diagnostics, strict=True)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,54 @@ def model_with(text: str, replaced: str) -> list[Violation]:
     return checked(yaml(MODEL.replace(text, replaced)))[1]
 
 
+# -- requests of one's own --------------------------------------------------------------------------------------------
+
+OWN = {
+    "Cluster": "RunJobFlowInput",
+    "Ends": [{"Name": "XmlStringMaxLen256", "Arn": "ArnType"}],
+    "Free": "string",
+}
+OMITS = ("Cluster", "Cluster.Name", "Ends.Arn")
+
+
+def own(arguments: Any, omits: tuple[str, ...] = OMITS) -> list[tuple[str, str]]:
+    return [(v.code, v.path) for v in checked(arguments, OWN, omits=omits, service="emr")[1]]
+
+
+def test_a_request_of_several() -> None:
+    groups = [{"InstanceRole": "MASTER", "InstanceCount": 1, "InstanceType": "m5.xlarge"}]
+    cluster = {"Instances": {"InstanceGroups": groups}}
+    assert own({"Cluster": cluster, "Ends": [{"Name": "a"}], "Free": "x"}) == []
+    assert own({"Ends": [], "Free": "x"}) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        ({"Ends": []}, [("SW602", "")]),
+        ({"Ends": [], "Free": "x", "Clutser": {}}, [("SW601", "Clutser")]),
+        ({"Ends": [{}], "Free": "x"}, [("SW602", "Ends[0]")]),
+        ({"Ends": [{"Name": "a", "Arn": "short"}], "Free": "x"}, [("SW606", "Ends[0].Arn")]),
+        ({"Ends": {"Name": "a"}, "Free": 1}, [("SW603", "Ends"), ("SW603", "Free")]),
+        ({"Ends": [], "Free": "x", "Cluster": {}}, [("SW602", "Cluster")]),
+        ({"Ends": [], "Free": "x", "Cluster": {"Instances": {"Zzz": 1}}}, [("SW601", "Cluster.Instances.Zzz")]),
+    ],
+)
+def test_a_request_of_several_with_mistakes(arguments: Any, found: list[tuple[str, str]]) -> None:
+    assert own(arguments) == found
+
+
+def test_members_are_omitted_by_their_path() -> None:
+    arguments = {"Ends": [{"Name": "a"}], "Free": "x", "Cluster": {"Instances": {}}}
+    assert own(arguments) == []
+    assert own(arguments, ("Cluster", "Name", "Arn")) == [("SW602", "Ends[0]"), ("SW602", "Cluster")]
+
+
+def test_a_shape_that_is_not_in_the_snapshot_is_our_mistake() -> None:
+    with pytest.raises(KeyError):
+        checked({"A": "x"}, {"A": "RunJobFlawInput"}, omits=(), service="emr")
+
+
 # -- accepted ---------------------------------------------------------------------------------------------------------
 
 
