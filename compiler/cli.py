@@ -26,6 +26,14 @@ COMMANDS = {
     "history": "List a pipeline's versions.",
     "rollback": "Go back to an earlier version.",
     "diff": "Compare two definitions.",
+    "start": "Execute a deployed pipeline.",
+    "status": "Show an execution, once.",
+    "watch": "Watch an execution until it ends.",
+    "stop": "Stop an execution.",
+    "retry": "Take an execution up again.",
+    "executions": "List a pipeline's executions.",
+    "parameters": "List a pipeline's parameters.",
+    "logs": "Show what a step wrote.",
     "emulate": "Serve a SageMaker on this machine.",
 }
 """Name → its line of help; the module is `commands/<name>.py`."""

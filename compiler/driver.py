@@ -92,7 +92,10 @@ class Compiler:
         return self._result(shown, sink, settings, program, lowered, definition)
 
     def _inside(self, path: Path, project: Project, shown: str, sink: Sink) -> bool:
-        if path.absolute().resolve().is_relative_to(project.root.resolve()):
+        try:
+            if path.absolute().resolve().is_relative_to(project.root.resolve()):
+                return True
+        except (OSError, RuntimeError, ValueError):  # a loop of links, among others: reading it tells
             return True
         sink.report("SW802", f"`{shown}` lies outside the project `{projects.display(project.root)}`", Span(shown))
         return False
@@ -157,9 +160,9 @@ def find_pipelines(paths: Iterable[Path], sink: Sink) -> list[Path]:
     given = list(paths)
     found: list[Path] = []
     for path in given or [Path.cwd()]:
-        if not path.is_dir():
+        if not projects.holds(path.is_dir):
             found.append(path)
-        elif given and (path / "pipeline.yaml").is_file():
+        elif given and projects.holds((path / "pipeline.yaml").is_file):
             found.append(path / "pipeline.yaml")
         else:
             found.extend(_in_folder(path, bool(given), sink))
@@ -172,8 +175,8 @@ def _in_folder(folder: Path, given: bool, sink: Sink) -> list[Path]:
     below = [
         path
         for pattern in project.patterns
-        for path in sorted(root.glob(pattern) if not Path(pattern).is_absolute() else ())
-        if path.is_file() and (not given or path.is_relative_to(folder.absolute()))
+        for path in _matches(root, pattern)
+        if not given or path.is_relative_to(folder.absolute())
     ]
     if not below and given:
         below = sorted(folder.glob("*/pipeline.yaml"))
@@ -182,6 +185,17 @@ def _in_folder(folder: Path, given: bool, sink: Sink) -> list[Path]:
         message = f"no pipelines {where}: looked for {listing(project.patterns)}"
         sink.report("SW810", message, Span(projects.display(folder)), help="name a pipeline's file, or `sagewright init` one")
     return below
+
+
+def _matches(root: Path, pattern: str) -> list[Path]:
+    """The files below `root` that a pattern means."""
+    parts = Path(pattern).parts
+    if not parts or ".." in parts or Path(pattern).is_absolute():
+        return []
+    try:
+        return sorted(path for path in root.glob(pattern) if path.is_file())
+    except (OSError, ValueError):  # a pattern, or a folder, that the system refuses
+        return []
 
 
 def clashes(results: Iterable[Result]) -> list[Diagnostic]:

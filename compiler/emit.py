@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,11 +104,29 @@ def _step(step: Emitted, sink: Sink) -> dict[str, Any]:
     if step.cache is not None:
         made["CacheConfig"] = _cache(step.cache)
     values = _Values(step, sink)
+    _report_own(step.extra, step.source.body, sink)
     for key, value in step.extra.items():
         made[key] = values.bind(value, None, ())
     if step.source.step_api is not None and step.name == step.source.name:
+        _report_own(step.source.step_api, step.source.step_api, sink)
         made = patch(made, values.bind(step.source.step_api, None, (), keep_nulls=True))
     return made
+
+
+_OWN_KEYS = {
+    "Name": "a step is called by its key in the file",
+    "Type": "`kind` decides it",
+    "Arguments": "they are made of the other keys, and `api` patches them",
+    "DependsOn": "`depends_on` says it",
+}
+"""Keys of a step that everything else here is worked out from, and what to write instead."""
+
+
+def _report_own(given: Mapping[str, Any], container: Any, sink: Sink) -> None:
+    for key in given:
+        if key in _OWN_KEYS:
+            place = key_origin(container, key)
+            sink.report("SW208", f"`{key}` is the compiler's to write", place.span() if place else None, help=_OWN_KEYS[key])
 
 
 def _arguments(step: Emitted, sink: Sink) -> Any:
@@ -136,7 +155,8 @@ def _condition(step: Emitted, values: _Values, sink: Sink) -> dict[str, Any]:
     conditions = step.arguments["Conditions"]
     clauses = conditions.clauses if isinstance(conditions, Conditions) else ()
     rest = {key: value for key, value in step.arguments.items() if key != "Conditions"}
-    made: dict[str, Any] = {"Conditions": to_json(list(clauses), values.operand) if clauses else conditions}
+    spelt = to_json(list(clauses), values.operand) if clauses else values.bind(conditions, None, ())
+    made: dict[str, Any] = {"Conditions": spelt}
     for member, nested in step.branches.items():
         made[member] = [_step(one, sink) for one in nested]
     return {**made, **values.bind(rest, None, ())} if rest else made

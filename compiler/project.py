@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -92,15 +92,23 @@ class Settings:
 
 def find_root(start: Path) -> tuple[Path, Path | None]:
     """The project's root for a file or folder, and its project file: the nearest above, else the nearest `.git`'s folder."""
-    folder = start if start.is_dir() else start.parent
+    folder = start if holds(start.is_dir) else start.parent
     git: Path | None = None
     for parent in (folder, *folder.parents):
         candidate = parent / FILE
-        if candidate.is_file():
+        if holds(candidate.is_file):
             return parent, candidate
-        if git is None and (parent / ".git").exists():
+        if git is None and holds((parent / ".git").exists):
             git = parent
     return git or folder, None
+
+
+def holds(question: Callable[[], bool]) -> bool:
+    """The answer to a question about a path: no, where the system refuses one."""
+    try:
+        return question()
+    except OSError:
+        return False
 
 
 def load(start: Path, sink: Sink, shown: str | None = None) -> Project:

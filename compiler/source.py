@@ -1,27 +1,47 @@
 """YAML text → plain data, and where each part of it stands.
 
-YAML is read as 1.2 core over libyaml's parser. Mappings and sequences are `Map` and `Seq`: a dict and a list that
-keep the node they were read from, so that places cost nothing until somebody asks for one.
+YAML is read as 1.2 core over libyaml's parser.
 """
 
 from __future__ import annotations
 
 import io
-import math
 import re
 import stat
-from bisect import bisect_right
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from sagewright.compiler.diagnostics import Related, Sink, Span
-from sagewright.compiler.offsets import Place, content_start, places
+from sagewright.compiler.tree import (
+    BOOL,
+    FLOAT,
+    INT,
+    MAP,
+    MERGE,
+    NULL,
+    SEQ,
+    STR,
+    Document,
+    Map,
+    Origin,
+    Seq,
+    Text,
+    document_of,
+    entry_origin,
+    key_origin,
+    key_origins,
+    origin,
+    own_origin,
+    plain_tag,
+    plain_value,
+    scalar_text,
+    source_text,
+    span_of,
+)
 
 try:
     from yaml.cyaml import CParser as _Parser  # pyright: ignore[reportAttributeAccessIssue]
@@ -45,209 +65,14 @@ MAX_DEPTH = 100
 MAX_EXPANSION = 200_000
 """How many nodes aliases may add (a "YAML bomb" adds billions)."""
 
-_STR, _INT, _FLOAT = "tag:yaml.org,2002:str", "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
-_BOOL, _NULL = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:null"
-_MAP, _SEQ, _MERGE = "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq", "tag:yaml.org,2002:merge"
-_INT_RE = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT_RE = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_INFINITE_RE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
-_WORDS: dict[str, tuple[str, Any]] = {
-    **dict.fromkeys(("", "~", "null", "Null", "NULL"), (_NULL, None)),
-    **dict.fromkeys(("true", "True", "TRUE"), (_BOOL, True)),
-    **dict.fromkeys(("false", "False", "FALSE"), (_BOOL, False)),
-    "<<": (_MERGE, "<<"),
-}
-_NUMERIC = frozenset("0123456789+-.")
-
-
-class Map(dict[str, Any]):
-    """A mapping with its places: `node` holds a key node and a value node for each key, in order."""
-
-    __slots__ = ("node",)
-
-    def __init__(self, data: Mapping[str, Any] = {}, node: Node | None = None) -> None:
-        super().__init__(data)
-        self.node = node
-
-
-class Seq(list[Any]):
-    """A sequence with its places."""
-
-    __slots__ = ("node",)
-
-    def __init__(self, data: Any = (), node: Node | None = None) -> None:
-        super().__init__(data)
-        self.node = node
-
-
-class Text(str):
-    """A string that knows its node, for values that leave the container they were read from."""
-
-    __slots__ = ("node",)
-    node: Node | None
-
-    def __new__(cls, value: str, node: Node | None = None) -> Text:
-        made = super().__new__(cls, value)
-        made.node = node
-        return made
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """A place, not yet worked out: a node, or the stretch from `start` to `end` of a scalar's value."""
-
-    node: Node
-    start: int | None = None
-    end: int | None = None
-
-    def span(self) -> Span:
-        return span_of(self.node, self.start, self.end)
-
-
-@dataclass(slots=True)
-class Document:
-    """A YAML file. `name` is what spans call it."""
-
-    name: str
-    path: Path | None
-    text: str
-    data: Any = None
-    root: Node | None = None
-    _lines: list[int] = field(default_factory=list, init=False, repr=False)
-
-    def position(self, index: int) -> tuple[int, int]:
-        """Line and column of an offset in the text, from 1."""
-        if not self._lines:
-            self._lines = [0, *(match.end() for match in re.finditer("\n", self.text))]
-        line = bisect_right(self._lines, index)
-        return line, index - self._lines[line - 1] + 1
-
-    def between(self, begin: int, end: int) -> Span:
-        """The stretch from one offset to another."""
-        return Span(self.name, *self.position(begin), *self.position(end))
-
-    def span(self, path: tuple[str | int, ...] = ()) -> Span:
-        """Where the value at `path` stands; that of the nearest parent where there is none."""
-        if self.root is None:
-            return Span(self.name)
-        value, where = self.data, Origin(self.root)
-        for key in path:
-            found = entry_origin(value, key)
-            if found is None:
-                break
-            where, value = found, value[key]
-        return where.span()
-
-
-# -- places -----------------------------------------------------------------------------------------------------------
-
-
-def _children(node: Node | None, key: str | int) -> tuple[Node | None, Node | None]:
-    """The key node and the value node of `key` below `node`; the last one written wins, as in the data."""
-    found: tuple[Node | None, Node | None] = (None, None)
-    if isinstance(node, MappingNode):
-        for key_node, value_node in node.value:
-            if key_node.value == key:
-                found = (key_node, value_node)
-    elif (
-        isinstance(node, SequenceNode) and isinstance(key, int) and -len(node.value) <= key < len(node.value)
-    ):
-        found = (None, node.value[key])
-    return found
-
-
-def origin(container: Any, key: str | int) -> Origin | None:
-    """Where the value of `key` stands; the container's own place where the key is missing."""
-    node = getattr(container, "node", None)
-    value_node = _children(node, key)[1] or node
-    return Origin(value_node) if value_node is not None else None
-
-
-def entry_origin(container: Any, key: str | int) -> Origin | None:
-    """Where the value of `key` stands; None where it is not written in this container."""
-    value_node = _children(getattr(container, "node", None), key)[1]
-    return Origin(value_node) if value_node is not None else None
-
-
-def key_origin(container: Any, key: str) -> Origin | None:
-    """Where the key itself stands."""
-    node = getattr(container, "node", None)
-    key_node, value_node = _children(node, key)
-    chosen = key_node or value_node or node
-    return Origin(chosen) if chosen is not None else None
-
-
-def key_origins(container: Map) -> dict[str, Origin]:
-    """Where each key stands, for walking all of a large mapping."""
-    if not isinstance(container.node, MappingNode):
-        return {key: Origin(container.node) for key in container} if container.node is not None else {}
-    return {key_node.value: Origin(key_node) for key_node, _ in container.node.value}
-
-
-def own_origin(value: Any) -> Origin | None:
-    """Where a `Map`, a `Seq`, a `Text` or an expression stands."""
-    node = getattr(value, "node", None)
-    return Origin(node) if node is not None else getattr(value, "origin", None)
-
-
-def source_text(container: Any, key: str | int) -> str:
-    """A scalar as the author wrote it: `1.10`, `0012345`, `1e5` and `True` survive."""
-    value = container[key]
-    if isinstance(value, str):
-        return value
-    node = _children(getattr(container, "node", None), key)[1]
-    if isinstance(node, ScalarNode) and not node.style and _scalar(node.value) == (value,):
-        return node.value
-    return scalar_text(value)
-
-
-def scalar_text(value: Any) -> str:
-    """A scalar as YAML and JSON spell it."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return repr(value) if isinstance(value, float) else str(value)
-
-
-def document_of(node: Node) -> Document:
-    """The document that `node` was read from (its marks carry it)."""
-    return cast("Document", node.start_mark.name)
-
-
-def span_of(node: Node, start: int | None = None, end: int | None = None) -> Span:
-    """The place of `node`, or of the stretch from `start` to `end` of its value. Of a mapping or a list over several
-    lines it is the first line."""
-    document = document_of(node)
-    text, begin, stop = document.text, node.start_mark.index, node.end_mark.index
-    if isinstance(node, ScalarNode):
-        found = _places(node) if start is not None else None
-        if found and start is not None and start < len(found):
-            last = found[min(max(end or 0, start + 1), len(found)) - 1]
-            return document.between(found[start][0], last[1])
-        begin = min(content_start(text, begin), stop)
-        stop = begin + len(text[begin:stop].rstrip())  # libyaml counts the lines after a block to it
-    else:
-        line_end = text.find("\n", begin, stop)
-        stop = begin + len(text[begin : stop if line_end < 0 else line_end].rstrip())
-    return document.between(begin, stop)
-
-
-@lru_cache(maxsize=1)  # the references of one scalar are reported one after the other
-def _places(node: ScalarNode) -> list[Place] | None:
-    return places(document_of(node).text, node.start_mark.index, node.end_mark.index, node.style, node.value)
-
-
-# -- reading ----------------------------------------------------------------------------------------------------------
-
 
 class _Loader(_Parser):  # pyright: ignore[reportGeneralTypeIssues, reportUntypedBaseClass]
     """libyaml's parser, with YAML 1.2's idea of plain scalars."""
 
     def resolve(self, kind: type[Node], value: str, implicit: Any) -> str:
         if kind is ScalarNode:
-            return _tag(value) if implicit[0] else _STR
-        return _MAP if kind is MappingNode else _SEQ
+            return plain_tag(value) if implicit[0] else STR
+        return MAP if kind is MappingNode else SEQ
 
     def descend_resolver(self, current_node: Node | None, current_index: Any) -> None: ...
 
@@ -256,38 +81,6 @@ class _Loader(_Parser):  # pyright: ignore[reportGeneralTypeIssues, reportUntype
     def check_resolver_prefix(self, *_: Any) -> None: ...
 
     def dispose(self) -> None: ...
-
-
-def _tag(value: str) -> str:
-    word = _WORDS.get(value)
-    if word is not None:
-        return word[0]
-    if value[0] in _NUMERIC:
-        if _INT_RE.fullmatch(value):
-            return _INT
-        if _FLOAT_RE.fullmatch(value) or _INFINITE_RE.fullmatch(value):
-            return _FLOAT
-    return _STR
-
-
-def _integer(value: str) -> int:
-    return int(value, 0) if value[:2] in ("0x", "0o") else int(value)
-
-
-def _scalar(value: str) -> tuple[Any] | None:
-    """What a plain scalar stands for, in a tuple; None where it stands for nothing that JSON has."""
-    tag = _tag(value)
-    if tag in (_NULL, _BOOL):
-        return (_WORDS[value][1],)
-    try:
-        if tag == _INT:
-            return (_integer(value),)
-        if tag == _FLOAT:
-            number = float(value.replace(".inf", "inf")) if _FLOAT_RE.fullmatch(value) else math.inf
-            return (number,) if math.isfinite(number) else None
-    except ValueError:  # more digits than Python converts
-        return None
-    return (value,)
 
 
 class _Stream(io.BytesIO):
@@ -458,7 +251,7 @@ class _Builder:
             self._aliases -= again
 
     def _collection(self, node: Node) -> Any:
-        if node.tag not in (_MAP, _SEQ):
+        if node.tag not in (MAP, SEQ):
             raise _tagged(node)
         if isinstance(node, MappingNode):
             return self._mapping(node)
@@ -474,11 +267,11 @@ class _Builder:
 
     def _scalar(self, node: ScalarNode) -> Any:
         tag = node.tag
-        if tag == _STR:
+        if tag == STR:
             return node.value
-        if tag not in (_INT, _FLOAT, _BOOL, _NULL, _MERGE):
+        if tag not in (INT, FLOAT, BOOL, NULL, MERGE):
             raise _tagged(node)
-        value = _scalar(node.value)
+        value = plain_value(node.value)
         if value is None:
             self._sink.report(
                 "SW109",
@@ -497,13 +290,13 @@ class _Builder:
             key = self._key(key_node)
             if key in places:
                 first = Related(f"`{key}` is first given here", span_of(places[key]))
-                help = "merge several by a list: `<<: [*a, *b]`" if key_node.tag == _MERGE else None
+                help = "merge several by a list: `<<: [*a, *b]`" if key_node.tag == MERGE else None
                 self._sink.report(
                     "SW103", f"duplicate key `{key}`", span_of(key_node), help=help, related=[first]
                 )
                 continue
             places[key] = key_node
-            if key_node.tag == _MERGE:
+            if key_node.tag == MERGE:
                 merge = key_node, value_node
             else:
                 data[key] = self.build(value_node)
@@ -512,7 +305,7 @@ class _Builder:
     def _with_merged(self, node: MappingNode, data: dict[str, Any], merged: list[tuple[Node, Node]]) -> Map:
         """Keys from `<<` come first and give way to the mapping's own."""
         pairs = [(k, v) for k, v in merged if k.value not in data]
-        own = [(k, v) for k, v in node.value if k.tag != _MERGE]
+        own = [(k, v) for k, v in node.value if k.tag != MERGE]
         flat = MappingNode(node.tag, [*pairs, *own], node.start_mark, node.end_mark, node.flow_style)
         return Map({**{self._key(k): self.build(v) for k, v in pairs}, **data}, flat)
 
@@ -559,3 +352,25 @@ def _report_syntax(error: yaml.YAMLError, document: Document, sink: Sink) -> Non
     sink.report(
         slip.code, slip.message, document.between(slip.start, slip.end), help=slip.help, related=related
     )
+
+
+__all__ = [
+    "MAX_BYTES",
+    "MAX_DEPTH",
+    "Document",
+    "Map",
+    "Origin",
+    "Seq",
+    "Text",
+    "document_of",
+    "entry_origin",
+    "key_origin",
+    "key_origins",
+    "origin",
+    "own_origin",
+    "read",
+    "read_bytes",
+    "scalar_text",
+    "source_text",
+    "span_of",
+]

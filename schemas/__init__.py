@@ -9,8 +9,11 @@ from __future__ import annotations
 import json
 from functools import cache
 from importlib import resources
+from importlib.metadata import entry_points
 from typing import Any
 
+ENTRY_POINTS = "sagewright.kinds"
+"""Packages add kinds by entry points of this group: name = "package.module", and `<name>.schema.json` in the package."""
 REFERENCE = r"(?<!\$)\$\{"
 """`$${` is a literal `${`."""
 TEMPLATE = REFERENCE + r"|\{\{|\{%"
@@ -38,6 +41,12 @@ def load(name: str) -> dict[str, Any]:
 
 @cache
 def _document(path: str) -> dict[str, Any]:
+    """A schema of ours, else that of a kind from another package: it stands beside the kind's module."""
+    folder, _, file = path.rpartition("/")
+    if folder == "steps" and not resources.files(__name__).joinpath(folder, file).is_file():
+        for point in entry_points(group=ENTRY_POINTS, name=file.removesuffix(".schema.json")):
+            package = point.module.rpartition(".")[0] or point.module
+            return json.loads(resources.files(package).joinpath(file).read_bytes())
     return json.loads(read(path))
 
 

@@ -7,6 +7,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 
 from sagewright.compiler.kind import StepKind
+from sagewright.schemas import ENTRY_POINTS
 
 KINDS = {
     "processing": "sagewright.steps.processing",
@@ -33,9 +34,6 @@ KINDS = {
     "native": "sagewright.steps.native",
 }
 """Name → module, in the order that the documentation lists them."""
-
-ENTRY_POINTS = "sagewright.kinds"
-"""Packages add kinds by entry points of this group: name = "package.module"."""
 
 
 @cache

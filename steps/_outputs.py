@@ -7,11 +7,14 @@ from typing import Any
 
 from sagewright.compiler.kind import Context, Sugar
 from sagewright.compiler.model import Step
-from sagewright.compiler.source import Map
+from sagewright.compiler.source import Map, key_origin
 from sagewright.compiler.types import Type
 
 
 def arguments(step: Step, context: Context) -> dict[str, Any]:
+    for name, value in (step.api or {}).items():
+        if isinstance(value, (dict, list)):
+            context.error("SW603", f"`{name}` must be a single value", key_origin(step.api, name))
     return step.body.get("arguments", {})
 
 

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sagewright.compiler.expression import EXPRESSIONS, Join
 from sagewright.compiler.kind import Context, StepKind, as_text
 from sagewright.compiler.model import Step
 from sagewright.compiler.source import origin
-from sagewright.compiler.types import Type
 
 MAX_MESSAGE = 3072
 """Characters. Source: SageMaker developer guide, "Fail step"."""
@@ -22,9 +20,9 @@ def arguments(step: Step, context: Context) -> dict[str, Any]:
     if isinstance(message, str) and len(message) > MAX_MESSAGE:
         at = origin(step.body, "message")
         context.error("SW206", f"`message` has {len(message):,} characters, the most is {MAX_MESSAGE:,}", at)
-    if isinstance(message, EXPRESSIONS) and message.type not in (Type.STRING, Type.ANY):
-        message = Join((message,), origin=message.origin)  # no request of AWS's says that a String is wanted here
     return {"ErrorMessage": message}
 
 
-KIND = StepKind(name="fail", type="Fail", arguments=arguments, attributes=())
+KIND = StepKind(
+    name="fail", type="Fail", arguments=arguments, request={"ErrorMessage": "string"}, attributes=()
+)

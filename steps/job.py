@@ -35,9 +35,9 @@ def arguments(step: Step, context: Context) -> dict[str, Any]:
 def _own_output(config: Map) -> Map:
     """`config` with an output path of its own for every execution."""
     output = config.get("OutputDataConfig")
-    if not isinstance(output, Map) or output.get("S3OutputPath") is None:
+    path = output.get("S3OutputPath") if isinstance(output, Map) else None
+    if not isinstance(output, Map) or not isinstance(path, (str, *EXPRESSIONS)):
         return config
-    path = output["S3OutputPath"]
     if any(isinstance(part, ExecutionRef) for part in operands(path)):
         return config
     parts = path.parts if isinstance(path, Join) else (path,)

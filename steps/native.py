@@ -1,7 +1,11 @@
 """A step type that has no kind yet, spelt as SageMaker spells it.
 
-`arguments` and any other key of the step are taken as they are. Types whose request AWS documents are checked against
-it; of others nothing but the references is checked.
+`arguments` and any other key of the step are taken as they are. A type that a kind makes is checked as that kind is; of
+others nothing but the references is checked.
+
+Unverified are the types of which AWS shows no more than what an execution tells of them: Athena (QueryExecutionId,
+S3OutputLocation), HubContent (HubArn, HubContentArn), and BedrockCustomModel, BedrockCustomModelDeployment,
+BedrockModelImport and BedrockProvisionedModelThroughput (Arn). Source: PipelineExecutionStepMetadata in botocore.
 """
 
 from __future__ import annotations

@@ -14,6 +14,8 @@ from types import ModuleType
 from typing import Any
 from unittest import mock
 
+import yaml
+
 from sagewright.compiler.compilation import Compilation
 from sagewright.compiler.driver import Result, compile_file
 from sagewright.compiler.emit import to_text
@@ -32,6 +34,26 @@ def compiled(path: Path, **options: Any) -> Result:
     result = compile_file(path, **options)
     assert result.compilation is not None, result.diagnostics
     return result
+
+
+def write_project(folder: Path, **files: str) -> Path:
+    """A project like that of the cases, with these files of code; the place of a pipeline in it."""
+    project = ROOT / "tests" / "cases" / "compile" / "sagewright.yaml"
+    (folder / "sagewright.yaml").write_text(project.read_text())
+    for name, text in files.items():
+        (folder / f"{name}.py").write_text(text)
+    return folder / "pipeline.yaml"
+
+
+def as_yaml(tree: Any) -> str:
+    return yaml.dump(tree, Dumper=_Plain, sort_keys=False, allow_unicode=True)
+
+
+class _Plain(yaml.CSafeDumper):
+    """Writes the same value again where it stands twice, not an alias of it."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
 
 
 def compilation_of(path: Path, **options: Any) -> Compilation:

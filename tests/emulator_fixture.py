@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import subprocess
 import sys
 import threading
@@ -48,6 +50,21 @@ class Proxy:
     target: str
     journal: list[Call] = field(default_factory=list)
     rules: list[Rule] = field(default_factory=list)
+    lost: list[Callable[[Call], bool]] = field(default_factory=list)
+    """Calls whose answers do not come back, though they took effect."""
+    hung_up: list[Callable[[Call], bool]] = field(default_factory=list)
+    """Calls that do not even arrive."""
+
+    def lose(self, operation: str, *, times: int = 1) -> None:
+        """Let the answers to an operation get lost, so many times."""
+        left = [times]
+
+        def rule(call: Call) -> bool:
+            hit = call.operation == operation and left[0] > 0
+            left[0] -= hit
+            return hit
+
+        self.lost.append(rule)
 
     def changes(self) -> list[str]:
         """The operations so far that changed something, the lock's left out."""
@@ -63,12 +80,13 @@ class Proxy:
             if call.operation != operation or key not in call.key or left[0] == 0:
                 return None
             left[0] -= 1
-            return _error(call, status, code, message)
+            return aws_error(call, status, code, message)
 
         self.rules.append(rule)
 
 
-def _error(call: Call, status: int, code: str, message: str) -> Answer:
+def aws_error(call: Call, status: int, code: str, message: str) -> Answer:
+    """An error as AWS's services answer it: JSON, or S3's XML."""
     if not call.key and call.method == "POST":
         body = f'{{"__type": "{code}", "message": "{message}"}}'
         return status, {"Content-Type": "application/x-amz-json-1.1"}, body.encode()
@@ -105,15 +123,25 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
                 answer = rule(call)
                 if answer is not None:
                     return self._answer(*answer)
+            if any(rule(call) for rule in proxy.hung_up):
+                return self._hang_up()
             connection = HTTPConnection(host, timeout=60)
             headers = {
                 k: v for k, v in self.headers.items() if k.lower() not in ("host", "connection", "expect")
             }
             connection.request(self.command, self.path, body, headers)
             response = connection.getresponse()
-            self._answer(response.status, dict(response.getheaders()), response.read())
+            body = response.read()
             connection.close()
+            if any([rule(call) for rule in proxy.lost]):
+                return self._hang_up()
+            self._answer(response.status, dict(response.getheaders()), body)
             return None
+
+        def _hang_up(self) -> None:
+            self.close_connection = True
+            with contextlib.suppress(OSError):
+                self.connection.shutdown(socket.SHUT_RDWR)
 
         def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
             self.send_response_only(status)
@@ -124,8 +152,9 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
                 if name.lower() not in ("content-length", "connection", "transfer-encoding"):
                     self.send_header(name, value)
             self.send_header("Content-Length", length)
-            self.end_headers()
-            self.wfile.write(body)
+            with contextlib.suppress(ConnectionError):  # whoever asked may have given up
+                self.end_headers()
+                self.wfile.write(body)
 
         do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = handle_any
 
@@ -135,10 +164,9 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-@pytest.fixture(scope="session")
-def emulator_url() -> Iterator[str]:
-    """A running `sagewright emulate` on a free port of loopback."""
-    pytest.importorskip("moto.server", reason="moto's server is not installed (sagewright[local])")
+@contextlib.contextmanager
+def running_emulator() -> Iterator[str]:
+    """The URL of a `sagewright emulate` on a free port of loopback."""
     arguments = [sys.executable, "-c", START, "--port", "0"]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
@@ -146,6 +174,14 @@ def emulator_url() -> Iterator[str]:
         assert "http://" in line, f"the emulator did not start: {line!r}"
         yield next(word for word in line.split() if word.startswith("http://"))
         process.terminate()
+
+
+@pytest.fixture(scope="session")
+def emulator_url() -> Iterator[str]:
+    """A running emulator, for all tests."""
+    pytest.importorskip("moto.server", reason="moto's server is not installed (sagewright[local])")
+    with running_emulator() as url:
+        yield url
 
 
 @pytest.fixture
@@ -161,21 +197,26 @@ def aws_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
 
 
+def reset(url: str) -> None:
+    """Leave nothing in an emulator but an empty bucket `acme-ml`."""
+    urllib.request.urlopen(urllib.request.Request(f"{url}/moto-api/reset", method="POST")).close()
+    import boto3
+
+    s3 = boto3.client("s3", endpoint_url=url, region_name=REGION)
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+
+
 @pytest.fixture
 def emulator(emulator_url: str, aws_environment: None) -> str:
     """The emulator's URL, nothing in it but an empty bucket `acme-ml`."""
-    urllib.request.urlopen(urllib.request.Request(f"{emulator_url}/moto-api/reset", method="POST")).close()
-    import boto3
-
-    s3 = boto3.client("s3", endpoint_url=emulator_url, region_name=REGION)
-    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    reset(emulator_url)
     return emulator_url
 
 
-@pytest.fixture
-def proxy(emulator: str) -> Iterator[Proxy]:
-    """A proxy before the emulator; its `url` is the endpoint to use."""
-    made = Proxy("", emulator)
+@contextlib.contextmanager
+def running_proxy(target: str) -> Iterator[Proxy]:
+    """A proxy before an emulator; its `url` is the endpoint to use."""
+    made = Proxy("", target)
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(made))
     server.daemon_threads = True
     made.url = f"http://127.0.0.1:{server.server_port}"
@@ -185,3 +226,10 @@ def proxy(emulator: str) -> Iterator[Proxy]:
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+@pytest.fixture
+def proxy(emulator: str) -> Iterator[Proxy]:
+    """A proxy before the emulator."""
+    with running_proxy(emulator) as made:
+        yield made

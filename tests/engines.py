@@ -28,7 +28,11 @@ def step(name: str, kind: str = "Training", after: Iterable[Any] = (), **more: A
 
 
 def gate(
-    name: str, then: Iterable[Any] = (), otherwise: Iterable[Any] = (), after: Iterable[Any] = (), value: Any = None
+    name: str,
+    then: Iterable[Any] = (),
+    otherwise: Iterable[Any] = (),
+    after: Iterable[Any] = (),
+    value: Any = None,
 ) -> dict[str, Any]:
     """A condition whose outcome its scenario decides, or `value` where that is given."""
     left = {"Get": f"Parameters.{name}"} if value is None else value
@@ -37,8 +41,13 @@ def gate(
     return step(name, "Condition", after, Arguments=arguments)
 
 
-def fan(name: str, body: Iterable[Any], items: Any = (1, 2), concurrency: int = 2, **more: Any) -> dict[str, Any]:
-    arguments = {"IterableItems": list(items) if isinstance(items, tuple) else items, "MaxConcurrency": concurrency}
+def fan(
+    name: str, body: Iterable[Any], items: Any = (1, 2), concurrency: int = 2, **more: Any
+) -> dict[str, Any]:
+    arguments = {
+        "IterableItems": list(items) if isinstance(items, tuple) else items,
+        "MaxConcurrency": concurrency,
+    }
     return step(name, "ForEach", Arguments={**arguments, "ForEachBody": list(body), **more})
 
 
@@ -51,7 +60,10 @@ def plan_of(*steps: Any, parameters: Iterable[Any] = ()) -> Blueprint:
 
 
 def simulated(
-    plan: Blueprint, scenario: Scenario | None = None, parameters: Mapping[str, Any] | None = None, **more: Any
+    plan: Blueprint,
+    scenario: Scenario | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    **more: Any,
 ) -> Execution:
     """An execution that has gone to its end."""
     random, stop_after = more.pop("random", None), more.pop("stop_after", None)
@@ -118,7 +130,9 @@ class _Grower:
 
     def after(self) -> list[Any]:
         found: list[Any] = []
-        for source in self.draw(st.lists(st.sampled_from(self.names), unique=True, max_size=3)) if self.names else ():
+        for source in (
+            self.draw(st.lists(st.sampled_from(self.names), unique=True, max_size=3)) if self.names else ()
+        ):
             trigger = "Completed"
             if self.triggers and source not in self.conditions:
                 trigger = self.draw(st.sampled_from(["Completed", "Completed", "Failed", "Any", "Stopped"]))

@@ -139,17 +139,17 @@ class Maker:
     def common(self, body: dict[str, Any], scope: _Scope) -> None:
         if self.maybe(0.2):
             body |= {"display_name": "Shown", "description": "What it does"}
-        free = [name for name in scope.steps if name not in referred(body)]
-        if free and self.maybe(0.3):
-            name = self.rng.choice(free)
-            when = self.rng.choice(("completed", "failed", "stopped", "any"))
-            body["depends_on"] = [name if when == "completed" else {"step": name, "when": when}]
         if body["kind"] in ("processing", "training", "lambda", "callback") and self.maybe(0.3):
             body["cache"] = self.rng.choice(("30d", "P7D", "PT12H", 3600))
         if body["kind"] in ("processing", "training") and self.maybe(0.3):
             body["retry"] = [self.policy(SERVICE), self.policy(JOB)][: self.rng.randint(1, 2)]
         if body["kind"] in ("processing", "training") and self.maybe(0.3):
             body["tags"] = {"team": "risk", "key": self.text(scope)}
+        free = [name for name in scope.steps if name not in referred(body)]
+        if free and self.maybe(0.3):
+            name = self.rng.choice(free)
+            when = self.rng.choice(("completed", "failed", "stopped", "any"))
+            body["depends_on"] = [name if when == "completed" else {"step": name, "when": when}]
 
     def policy(self, errors: tuple[str, ...]) -> dict[str, Any]:
         limit = self.rng.choice(({"max_attempts": self.rng.randint(1, 20)}, {"expire_after": "5m"}))

@@ -64,7 +64,7 @@ P4D_BUILDS = {
     },
 }
 """On p4d, by version as it was asked for and Python: a build with a newer CUDA (`image_uris._get_image_tag`)."""
-FIRST_WITHOUT_P2 = {"pytorch": (1, 13), "tensorflow": (2, 12)}
+FIRST_WITHOUT_P2 = {"pytorch": (1, 13), "pytorch-training-compiler": (1, 13), "tensorflow": (2, 12)}
 HUGGINGFACE_BUILDS = {"gpu": "cu110-ubuntu18.04"}
 """For the first releases, which have none of their own (`image_uris.get_training_image_uri`)."""
 
@@ -95,7 +95,7 @@ class Framework:
 
     def scope(self, scope: str, part: dict[str, Any]) -> dict[str, Any]:
         """The versions of one scope, and their aliases."""
-        aliases = dict(part.get("version_aliases", {}))
+        aliases = {alias: full for alias, full in part.get("version_aliases", {}).items() if alias != full}
         versions = {
             version: list(chain.from_iterable(self.variants(scope, part, leaf) for leaf in leaves(entry)))
             for version, entry in part["versions"].items()

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from sagewright.compiler.commands.assumptions import assumptions, read_given, read_prices
-from sagewright.compiler.commands.options import Options, compile_options, report
+from sagewright.compiler.commands.options import Options, compile_options, exit_code, report
 from sagewright.compiler.commands.subject import Subject, subjects
 from sagewright.compiler.diagnostics import Sink
 from sagewright.compiler.engine.given import Given
@@ -134,8 +134,8 @@ def _subject(ctx: click.Context, paths: list[Path], options: Options) -> Subject
     """The one pipeline that is meant; exits where it has errors."""
     found, diagnostics, results = subjects(paths, options)
     report(diagnostics, results, "text")
-    if any(d.severity == "error" for d in diagnostics):
-        ctx.exit(1)
+    if exit_code(diagnostics):
+        ctx.exit(exit_code(diagnostics))
     if len(found) != 1:
         raise click.UsageError(f"these are {len(found)} pipelines: name one")
     return found[0]

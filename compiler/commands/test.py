@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from sagewright.compiler.commands.options import Options, compile_options, report
+from sagewright.compiler.commands.options import Options, compile_options, exit_code, report
 from sagewright.compiler.commands.subject import Subject, subjects
 from sagewright.compiler.diagnostics import Diagnostic, Sink
 from sagewright.compiler.driver import Result, find_pipelines
@@ -85,11 +85,11 @@ def command(
     wanted = _matcher(keyword)
     collected = collect(paths, options, wanted)
     report(collected.diagnostics, [*collected.results, _Texts(collected.texts)], "text")  # type: ignore[list-item]
-    broken = any(d.severity == "error" for d in collected.diagnostics)
+    broken = exit_code(collected.diagnostics)
     if collect_only:
         for case in (case for tests in collected.tests for case in tests.cases):
             click.echo(case.id)
-        ctx.exit(1 if broken else 0)
+        ctx.exit(broken)
     verdicts = _run(collected.tests, exitfirst, verbose)
     _tell_failures(verdicts)
     if cover:
@@ -97,10 +97,10 @@ def command(
             _tell_coverage(tests.subject, [v for v in verdicts if v.case in tests.cases])
     if junit_xml is not None:
         _write(junit_xml, verdicts)
-    _tell_sum(verdicts, collected.skipped, broken)
+    _tell_sum(verdicts, collected.skipped, bool(broken))
     if not verdicts and not broken:
         ctx.exit(2)
-    ctx.exit(1 if broken or any(not verdict.passed for verdict in verdicts) else 0)
+    ctx.exit(broken or int(any(not verdict.passed for verdict in verdicts)))
 
 
 @dataclass(frozen=True, slots=True)

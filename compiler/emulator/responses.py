@@ -120,7 +120,12 @@ class EmulatedResponse(SageMakerResponse):
         return ActionResult({"PipelineArn": pipeline.arn, "PipelineVersionId": version.number})
 
     def start_pipeline_execution(self) -> ActionResult:
+        """The execution that the same token started before, else a new one."""
         self._resolve_name()
+        pipeline, token = pipelines.find(self.sagemaker_backend, self.params["PipelineName"]), self.params["ClientRequestToken"]
+        for arn, execution in pipeline.pipeline_executions.items():
+            if execution.client_request_token == token:
+                return ActionResult({"PipelineExecutionArn": arn})
         return super().start_pipeline_execution()
 
     def list_pipeline_executions(self) -> ActionResult:

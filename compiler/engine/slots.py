@@ -23,6 +23,7 @@ class Slots:
     control: Queue = field(default_factory=list)
     queues: dict[str, Queue] = field(default_factory=lambda: {"": []})
     concurrency: dict[str, int] = field(default_factory=dict)
+    queued: set[str] = field(default_factory=set)
     taken: dict[str, str] = field(default_factory=dict)
     """Steps that hold a slot, with their group."""
 
@@ -30,17 +31,23 @@ class Slots:
         self.queues[name], self.concurrency[name] = [], concurrency
 
     def queue(self, record: Record) -> None:
+        """Nothing where it is queued already."""
+        if record.name in self.queued:
+            return
+        self.queued.add(record.name)
         queue = self.control if record.type in CONTROL else self.queues[record.parent or ""]
         heappush(queue, (record.order, record.name))
 
     def next(self) -> str | None:
         """The next step to start, no longer queued. None where none may."""
-        if self.control:
-            return heappop(self.control)[1]
-        if len(self.taken) >= self.parallelism:
+        queues = [self.control] if self.control else []
+        if not queues and len(self.taken) < self.parallelism:
+            queues = [q for group, q in self.queues.items() if q and self._has_room(group)]
+        if not queues:
             return None
-        queues = [q for group, q in self.queues.items() if q and self._has_room(group)]
-        return heappop(min(queues))[1] if queues else None
+        _, name = heappop(min(queues))
+        self.queued.discard(name)
+        return name
 
     def _has_room(self, group: str) -> bool:
         if not group:
@@ -56,4 +63,6 @@ class Slots:
 
     def copy(self) -> Slots:
         queues = {group: [*queue] for group, queue in self.queues.items()}
-        return Slots(self.parallelism, [*self.control], queues, {**self.concurrency}, {**self.taken})
+        return Slots(
+            self.parallelism, [*self.control], queues, {**self.concurrency}, {*self.queued}, {**self.taken}
+        )

@@ -45,9 +45,13 @@ def _before(execution: Execution, record: Record) -> Record | None:
     if record.parent is not None:
         sources |= {need.source for need in execution.nodes[record.parent].needs}
     found: list[Record] = []
-    for name in sources:
-        children = [r for r in execution.records.values() if r.parent == name]
-        found.extend(children or [execution.records[name]])
+    for source in (execution.records[name] for name in sources):
+        turns = (
+            [r for r in execution.records.values() if r.parent == source.name]
+            if source.type == "ForEach"
+            else []
+        )
+        found.extend(turns or [source])
     ended = [r for r in found if r.end is not None and r.end <= (record.start or 0.0)]
     last = max(ended, key=_by_end) if ended else None
     if record.start is None or record.start <= (last.end or 0.0 if last else execution.started) + ALMOST:

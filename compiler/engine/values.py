@@ -77,16 +77,16 @@ def prepare(value: Any) -> Template:
 
 def _prepared(value: Any) -> Template | None:
     """The template of `value`, None where it is constant."""
-    if is_function(value):
+    if not isinstance(value, (dict, list)):  # JSON's own: an abstract type would take twice the time
+        return None
+    if isinstance(value, dict) and len(value) == 1 and is_function(value):
         ((name, operand),) = value.items()
         return {"Get": _get, "Std:Join": _join, "Std:JsonGet": _json_get}[name](operand)
-    if not isinstance(value, (Mapping, list)):
-        return None
-    entries = value.items() if isinstance(value, Mapping) else enumerate(value)
+    entries = value.items() if isinstance(value, dict) else enumerate(value)
     dynamic = [(key, made) for key, item in entries if (made := _prepared(item)) is not None]
     if not dynamic:
         return None
-    copy: Callable[[Any], Any] = dict if isinstance(value, Mapping) else list
+    copy: Callable[[Any], Any] = dict if isinstance(value, dict) else list
 
     def fill(scope: Scope) -> Any:
         made = copy(value)

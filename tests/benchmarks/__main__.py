@@ -11,7 +11,7 @@ from importlib import import_module
 from tests.benchmarks.figures import Figure, table
 from tests.benchmarks.processes import ROOT
 
-BENCHMARKS = ("cold", "warm", "sizes", "many", "walker", "install", "fuzz", "images_full")
+BENCHMARKS = ("cold", "warm", "sizes", "many", "walker", "install", "fuzz", "images_full", "faults", "deploy")
 PAGE = ROOT / "docs" / "benchmarks.md"
 
 
@@ -53,7 +53,8 @@ What the rows mean:
 - *cold start* is the whole process, `sagewright compile pipelines/breast-cancer`, best of 10, beside the imports that
   such a tool needs, and beside `tests/benchmarks/sdk_breast_cancer.py`, a program against the SageMaker SDK that makes
   the same steps. Memory is the peak of the process.
-- *warm* is `Compiler.compile` in a process that runs already, best of 30, beside what any compiler has to do.
+- *warm* is `Compiler.compile` in a process that runs already, best of 30, beside what any compiler has to do; of the
+  process's own time, as are the figures for many steps and for the walker.
 - *200 processing steps* are a chain with code, beside `tests/benchmarks/sdk_steps.py`. *Lambda steps for fewer* is how
   much longer 10 times the steps take.
 - *1,000 pipelines* is `sagewright compile` of a project of copies of breast-cancer, each with its code.
@@ -61,6 +62,9 @@ What the rows mean:
   validator checks neither patterns nor enumerations.
 - *base install* is the wheel with what it needs, without extras, byte-compiled, in a fresh environment.
 - *fuzzing* gives the front end texts that are broken at random, and counts those that end in a traceback.
+- *faults* strikes every call of a creation and of an update with throttling, a 500, a timeout, a reset, a slow and a
+  lost answer, boto3's own attempts switched off, and looks whether one more run leaves what was asked for.
+- *200 pipelines* are planned and upserted against the emulator, `sagewright` being another process.
 - *images* compares every combination of framework, version, base, Python, region, scope and instance with the SDK.
 """
 

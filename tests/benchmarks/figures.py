@@ -43,20 +43,15 @@ def no_slower(name: str, ours: float, peer: float, what: str, times: float) -> F
 def faster(name: str, ours: float, peer: float, what: str, times: float | None = None) -> Figure:
     """Seconds of which a peer takes many times as much; at least `times` where that is given."""
     ratio = peer / ours
+    shown = f"{ratio:,.0f} × faster" if ratio >= 10 else f"{ratio:.1f} × faster"
     target = f"≥ {times:g} × faster" if times else ""
     met = ratio >= times if times else None
-    return Figure(
-        name,
-        seconds(ours),
-        f"{seconds(peer)}: {what}",
-        f"{ratio:,.0f} × faster" if ratio >= 10 else f"{ratio:.1f} × faster",
-        target,
-        met,
-    )
+    return Figure(name, seconds(ours), f"{seconds(peer)}: {what}", shown, target, met)
 
 
 def skipped(name: str, why: str) -> Figure:
-    return Figure(name, f"not measured: {why}")
+    """A figure that is not there; `why` up to a colon."""
+    return Figure(name, f"not measured, {why.partition(':')[0]}")
 
 
 _HEADERS = ("what", "sagewright", "beside it", "ratio", "target", "")

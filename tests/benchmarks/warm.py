@@ -43,12 +43,13 @@ def _least(path: Path, definition: Any) -> None:
 
 
 def turns(actions: Mapping[str, Callable[[], object]], runs: int = RUNS) -> dict[str, float]:
-    """The best seconds of each action, all of them taking turns after one that does not count."""
+    """The best seconds of each action, all of them taking turns after one that does not count. They are this process's
+    own: what others on the machine take meanwhile is left out."""
     best = dict.fromkeys(actions, float("inf"))
     for turn in range(runs + 1):
         for name, action in actions.items():
-            started = time.perf_counter()
+            started = time.process_time()
             action()
             if turn:
-                best[name] = min(best[name], time.perf_counter() - started)
+                best[name] = min(best[name], time.process_time() - started)
     return best

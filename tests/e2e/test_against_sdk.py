@@ -12,19 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from sagewright.compiler.definition import differences, steps
 from tests.definitions import (
     CASES,
     NO_SHARED,
-    ROOT,
     SHARED,
     allowed,
+    as_yaml,
     compiled,
     definition_of,
     oracle_of,
     unexplained,
+    write_project,
 )
 from tests.sdk import NO_SDK, sdk_environment, sdk_python
 from tests.strategies import SCRIPT, Made, Maker
@@ -88,11 +88,8 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
 
 @pytest.mark.parametrize("number", range(COUNT))
 def test_random(number: int, theirs: list[Any], tmp_path: Path) -> None:
-    project = (ROOT / "tests" / "cases" / "compile" / "sagewright.yaml").read_text()
-    (tmp_path / "sagewright.yaml").write_text(project)
-    (tmp_path / SCRIPT).write_text("print('run')\n")
-    pipeline = tmp_path / "pipeline.yaml"
-    pipeline.write_text(yaml.safe_dump(made(number).tree, sort_keys=False), encoding="utf-8")
+    pipeline = write_project(tmp_path, script="print('run')\n")
+    pipeline.write_text(as_yaml(made(number).tree), encoding="utf-8")
     ours = definition_of(compiled(pipeline))
     assert differences(ours, theirs[number], names=("ours", "the SDK's")) == []
 

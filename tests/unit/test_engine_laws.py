@@ -123,7 +123,9 @@ def test_without_failures_the_branches_decide(world: World) -> None:
     # `Any` on a step whose run condition was not met is the one thing that nobody knows.
     unsure = {name for name, record in execution.records.items() if record.ran is None}
     found = {name: bool(record.ran) for name, record in execution.records.items()}
-    assert {n: r for n, r in found.items() if n not in unsure} == {n: r for n, r in ran.items() if n not in unsure}
+    assert {n: r for n, r in found.items() if n not in unsure} == {
+        n: r for n, r in ran.items() if n not in unsure
+    }
     assert execution.status == ("Unknown" if unsure else "Succeeded")
 
 
@@ -166,7 +168,9 @@ def test_what_depends_on_the_unknown_is_unknown_or_skipped(world: World) -> None
         if record.status is Status.UNKNOWN:
             assert record.reason, "and says why"
     assert execution.conclusion is not None
-    assert (execution.status == "Unknown") == bool(execution.conclusion.reason) or execution.status == "Failed"
+    assert (execution.status == "Unknown") == bool(
+        execution.conclusion.reason
+    ) or execution.status == "Failed"
 
 
 @FEW
@@ -286,7 +290,9 @@ def test_a_retry_runs_what_did_not_succeed(world: World) -> None:
         return
     succeeded = {n: r for n, r in execution.records.items() if r.status is Status.SUCCEEDED}
     executor = SimulatedExecutor(
-        Scenario(steps={n: Behaviour(duration=1.0) for n in world.names}), execution.identity, SimulatedClock(1e6)
+        Scenario(steps={n: Behaviour(duration=1.0) for n in world.names}),
+        execution.identity,
+        SimulatedClock(1e6),
     )
     proceed(execution, executor, executor.clock, execution.retry(1e6))
     assert execution.status == "Succeeded"
