@@ -95,11 +95,13 @@ class AwsError(Exception):
     The message never holds a secret: what AWS says of credentials and signatures is not repeated.
     """
 
-    def __init__(self, message: str, code: str, hint: str | None = None) -> None:
+    def __init__(self, message: str, code: str, hint: str | None = None, *, transient: bool = False) -> None:
         super().__init__(message)
         self.message = message
         self.code = code
         self.hint = hint
+        self.transient = transient
+        """May it be otherwise in a while: throttling, a failure of AWS's, no answer?"""
 
     @property
     def for_all(self) -> bool:
@@ -233,6 +235,7 @@ def _failed(name: str, error: Exception) -> AwsError:
             f"cannot reach {url or 'AWS'}",
             name,
             "is there a network, and are the region and AWS_ENDPOINT_URL right?",
+            transient=True,
         )
     return AwsError(str(error), name)
 
@@ -254,7 +257,10 @@ def _refused(
         return _denied(code, message, action, parameters)
     if code in THROTTLED:
         return AwsError(
-            f"AWS throttles {action}, and kept on after several attempts", code, "try again in a while"
+            f"AWS throttles {action}, and kept on after several attempts",
+            code,
+            "try again in a while",
+            transient=True,
         )
     if code == "NoSuchBucket" or (code in NOT_FOUND and operation == "head_bucket"):
         return AwsError(f"the bucket `{bucket}` does not exist", "NoSuchBucket", "create it, or name another")
@@ -264,7 +270,7 @@ def _refused(
         )
     if status >= 500:
         text = f"AWS failed at {action}: {message or code}"
-        return AwsError(text, code, "nothing is wrong with the pipeline; try again")
+        return AwsError(text, code, "nothing is wrong with the pipeline; try again", transient=True)
     return AwsError(message or f"{action} failed: {code}", code)
 
 

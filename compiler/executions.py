@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sagewright.compiler.aws import MISSING, THROTTLED, UNREACHABLE, AwsError, Clients
+from sagewright.compiler.aws import MISSING, AwsError, Clients
 from sagewright.compiler.definition import DefinitionError, own_references, parse, steps
 from sagewright.compiler.plan import Refused
 from sagewright.compiler.suggest import listing, nearest
@@ -337,7 +337,7 @@ def watch(
                 return found
         except AwsError as error:
             failed += 1
-            if failed >= PATIENCE or error.code not in THROTTLED | UNREACHABLE | {"InternalFailure"}:
+            if failed >= PATIENCE or not error.transient:
                 raise
         sleep(interval)
 

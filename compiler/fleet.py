@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Generic, Literal, TypeVar
 
 from sagewright.compiler.apply import Result, carry_out, prepare
-from sagewright.compiler.aws import THROTTLED, AwsError, Clients
+from sagewright.compiler.aws import AwsError, Clients
 from sagewright.compiler.compilation import Compilation, Place
 from sagewright.compiler.observe import Orphan, Survey, orphans
 from sagewright.compiler.plan import PROJECT, Plan, Refused
@@ -20,7 +20,7 @@ from sagewright.compiler.versions import point
 
 JOBS = 8
 ROUNDS = 3
-"""What AWS throttled in spite of boto3's own attempts is begun again, so many times."""
+"""What failed for AWS's sake, in spite of boto3's own attempts, is begun again: passes, the first included."""
 PAUSE = 2.0
 """Seconds before such a round, twice as many before the next, with jitter."""
 
@@ -38,6 +38,7 @@ class Failure:
     message: str
     hint: str | None = None
     code: str | None = None
+    transient: bool = False
 
 
 NOT_REACHED = Failure("not reached", "not reached")
@@ -61,15 +62,15 @@ class _Run(Generic[Item, Made]):
         todo = list(range(len(self.items)))
         for turn in range(ROUNDS):
             self._pass(todo)
-            todo = [i for i in todo if self._throttled(i)]
+            todo = [i for i in todo if self._is_transient(i)]
             if not todo or self.stopped or turn == ROUNDS - 1:
                 break
             time.sleep(PAUSE * 2**turn * random.uniform(0.5, 1))
         return self.outcomes
 
-    def _throttled(self, index: int) -> bool:
+    def _is_transient(self, index: int) -> bool:
         outcome = self.outcomes[index]
-        return isinstance(outcome, Failure) and outcome.code in THROTTLED
+        return isinstance(outcome, Failure) and outcome.transient
 
     def _pass(self, todo: list[int]) -> None:
         if len(todo) <= 1 or self.jobs == 1:
@@ -101,7 +102,9 @@ class _Run(Generic[Item, Made]):
             self.outcomes[index] = Failure("refused", error.message, error.hint)
         except AwsError as error:
             self.stopped = self.stopped or error.for_all
-            self.outcomes[index] = Failure("failed", error.message, error.hint, error.code)
+            self.outcomes[index] = Failure(
+                "failed", error.message, error.hint, error.code, error.transient and not error.for_all
+            )
         except KeyboardInterrupt:
             self.stopped = self.interrupted = True
             self.outcomes[index] = Failure("interrupted", "interrupted")

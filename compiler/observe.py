@@ -25,6 +25,8 @@ class Survey:
     _buckets: dict[str, AwsError | Refused | None] = field(default_factory=dict)
     _objects: dict[tuple[str, str], int] = field(default_factory=dict)
     """Assets that are known to be there, by bucket and key, with their sizes."""
+    _listed: set[tuple[str, str]] = field(default_factory=set)
+    """Buckets and prefixes that were listed to the end: what was not found there is not there."""
     _turn: threading.RLock = field(default_factory=threading.RLock)
 
     def guard(self, account: str | None, target: str) -> None:
@@ -82,15 +84,19 @@ class Survey:
             self._objects.update({(bucket, item["Key"]): item["Size"] for item in page.get("Contents", ())})
             token = page.get("NextContinuationToken")
             if token is None:
+                self._listed.add((bucket, prefix))
                 return
 
     def without_assets(self) -> Survey:
         """Assets may have come and gone since they were listed."""
         return Survey(self.clients, self.account, self._buckets, _turn=self._turn)
 
-    def size(self, upload: Upload) -> int | None:
-        """Of an asset that is known to be there, in bytes."""
-        return self._objects.get((upload.bucket, upload.key))
+    def knows(self, upload: Upload) -> bool | None:
+        """Is the asset in its bucket, whole? None where it was not listed."""
+        size = self._objects.get((upload.bucket, upload.key))
+        if size is not None:
+            return _is_whole(upload, size)
+        return False if (upload.bucket, _folder(upload.key)) in self._listed else None
 
 
 def _folder(key: str) -> str:
@@ -111,9 +117,9 @@ def observe(compilation: Compilation, clients: Clients, survey: Survey | None = 
     denied_is_missing = deployed is None or deployed.digest != plan.digest
     uploads = [
         upload
-        for upload in compilation.uploads
-        if not _is_whole(upload, survey.size(upload))
-        and not _is_there(upload, compilation, clients, not denied_is_missing)
+        for upload, known in ((upload, survey.knows(upload)) for upload in compilation.uploads)
+        if known is False
+        or (known is None and not _is_there(upload, compilation, clients, not denied_is_missing))
     ]
     functions = [function for function in compilation.functions if not is_published(function, clients)]
     return replace(plan, uploads=tuple(uploads), functions=tuple(functions))
@@ -196,9 +202,9 @@ def _see_bucket(compilation: Compilation, clients: Clients) -> None:
         )
 
 
-def _is_whole(upload: Upload, size: int | None) -> bool:
+def _is_whole(upload: Upload, size: int) -> bool:
     """An archive's size depends on who compressed it, a file's does not."""
-    return size is not None and (upload.asset.archive or size == upload.asset.size)
+    return upload.asset.archive or size == upload.asset.size
 
 
 def _is_there(upload: Upload, compilation: Compilation, clients: Clients, if_denied: bool) -> bool:

@@ -67,16 +67,26 @@ MAX_EXPANSION = 200_000
 
 
 class _Loader(_Parser):  # pyright: ignore[reportGeneralTypeIssues, reportUntypedBaseClass]
-    """libyaml's parser, with YAML 1.2's idea of plain scalars."""
+    """libyaml's parser, with YAML 1.2's idea of plain scalars, and a limit: it recurses in C, where Python's does not
+    hold."""
+
+    def __init__(self, stream: Any) -> None:
+        super().__init__(stream)
+        self._depth = 0
 
     def resolve(self, kind: type[Node], value: str, implicit: Any) -> str:
         if kind is ScalarNode:
             return plain_tag(value) if implicit[0] else STR
         return MAP if kind is MappingNode else SEQ
 
-    def descend_resolver(self, current_node: Node | None, current_index: Any) -> None: ...
+    def descend_resolver(self, current_node: Node | None, current_index: Any) -> None:
+        self._depth += 1
+        if current_node is not None and self._depth > MAX_DEPTH + 1:
+            start = current_node.start_mark.index
+            raise _too_deep(document_of(current_node).between(start, start + 1))
 
-    def ascend_resolver(self) -> None: ...
+    def ascend_resolver(self) -> None:
+        self._depth -= 1
 
     def check_resolver_prefix(self, *_: Any) -> None: ...
 
@@ -134,7 +144,6 @@ def read_bytes(raw: bytes, sink: Sink, name: str = "<string>", path: Path | None
     sink.texts[name] = text
     try:
         _check_characters(document)
-        _check_depth(document)
         document.root = _compose(document)
         if document.root is None or document.root.value == "":
             raise _Refused("SW105", "the file holds nothing but comments", Span(name))
@@ -198,25 +207,6 @@ class _Refused(Exception):
 
 def _too_deep(span: Span) -> _Refused:
     return _Refused("SW110", f"nested more than {MAX_DEPTH} levels deep", span)
-
-
-_DEEP_RE = re.compile(rf"^[ \-?:]{{{MAX_DEPTH}}}", re.M)
-
-
-def _check_depth(document: Document) -> None:
-    """Refuse deep nesting before libyaml composes it: that recurses in C, where no limit holds."""
-    text = document.text
-    suspicious = text.count("[") + text.count("{") > MAX_DEPTH or _DEEP_RE.search(text)
-    if not suspicious:
-        return
-    depth = 0
-    for event in yaml.parse(_Stream(document), Loader=_Loader):
-        if isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise _too_deep(document.between(event.start_mark.index, event.start_mark.index + 1))
-        elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
-            depth -= 1
 
 
 class _Builder:

@@ -23,13 +23,20 @@ import yaml
 
 from sagewright import schemas, steps
 from sagewright.compiler import shapes
-from sagewright.compiler.driver import compile_file
+from sagewright.compiler.definition import references
+from sagewright.compiler.definition import steps as placed_steps
+from sagewright.compiler.driver import Result, compile_file
 from sagewright.compiler.render import render
 from tests.definitions import CASES, PIPELINES, ROOT
 
 TIME_LIMIT = 20
 """Seconds that one input may take. The slowest take under one."""
 FORMATS = ("text", "oneline", "json", "sarif", "github")
+
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
 
 PROJECT = """\
 version: 1
@@ -46,13 +53,13 @@ tags: {a: b}
 upload: {kms_key: k}
 """
 
-REFERENCES = """
+REFERENCES = _words("""
 ${parameters.A} ${parameters.B} ${parameters} ${parameters.A.b} ${parameters['A']} ${execution.id} ${execution.nope}
 ${steps.A.outputs.x} ${steps.A} ${steps} ${steps.B.model_data} ${steps.C.name} ${steps.A.reports.r.a.b[0]['c:d']}
 ${steps.A.reports.r} ${steps.B.metrics.m} ${steps.A.outputs} ${steps.A.ProcessingOutputConfig} ${steps.C.arn[0]}
 ${steps.B.HyperParameters['k']} ${steps.A.ProcessingInputs[0].S3Input.S3Uri} ${steps.G.outcome} ${item} ${inputs.x}
 ${} ${ ${a ${{a}} $${a} ${HOME} ${a.b.c} ${vars.x} ${steps.A.outputs[-1]} ${steps.A.outputs['} ${'a'} ${0} ${..} ${a b}
-""".split()
+""")
 TEMPLATES = (
     "{{ vars.instance }}",
     "{{ vars.size }}",
@@ -92,7 +99,9 @@ TEMPLATES = (
 TOKENS = (
     *REFERENCES,
     *TEMPLATES,
-    *"[ ] { } : - , ? & * ! | > ' \" % @ ` # << <<: &a *a !!int !x ~ null true false .nan .inf 0x1F 0o7 1e999 --- ...".split(),
+    *_words(
+        "[ ] { } : - , ? & * ! | > ' \" % @ ` # << <<: &a *a !!int !x ~ null true false .nan .inf 0x1F 0o7 1e999 --- ..."
+    ),
     "\t",
     "\n",
     "\r\n",
@@ -108,13 +117,14 @@ TOKENS = (
     "9" * 5000,
     "[" * 200,
 )
-TEXTS = """
+TEXTS = _words("""
 a A x s3://b/k s3://b/k.tar.gz arn:aws:iam::123456789012:role/R arn:aws:lambda:us-west-2:123456789012:function:f 1h ml.m5.large
 preprocess.py train.py inference.py xgboost:1.7-1 123456789012.dkr.ecr.us-west-2.amazonaws.com/mine:1 https://sqs/q
 ${parameters.A} ${parameters.B} ${parameters.C} ${parameters.D} ${execution.id} ${execution.start_time} s3://b/${execution.id}
 a${parameters.B}b $${a} {{vars.instance}} {{vars.size}} s3://{{target.bucket}}/${parameters.A}
-""".split()
+""")
 """What may well stand where a String is wanted."""
+STEP_KEYS = ("Name", "Type", "DependsOn", "RetryPolicies", "CacheConfig", "DisplayName", "PropertyFiles", "x")
 LITERALS = [text for text in TEXTS if "$" not in text and "{" not in text]
 PARAMETERS = {
     "A": "s3://b/k",
@@ -134,11 +144,11 @@ TERMS = (
     "parameters.A in ['a', 'b']",
     "(parameters.B == 2 or parameters.C != 3)",
 )
-KEYS = """
+KEYS = _words("""
 kind name steps parameters defaults kinds if then else api step_api depends_on retry cache role tags image instance code
 inputs outputs reports type count volume_gb dir entry uri output file variants model_data environment arguments matrix uses
 triggers experiment mlflow description display_name << Name Arguments Type default enum errors when step body
-""".split()
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,7 +335,7 @@ class _Inventor:
         made: dict[str, Any] = {
             "name": "p",
             "parameters": dict(PARAMETERS),
-            "steps": self.steps("Prepare Train Model Register Config Endpoint A B C D E F".split(), 0),
+            "steps": self.steps(_words("Prepare Train Model Register Config Endpoint A B C D E F"), 0),
         }
         schema = schemas.load("pipeline")["properties"]
         for key in self.rng.sample(list(schema), self.rng.randrange(3)):
@@ -360,6 +370,10 @@ class _Inventor:
         for key in [key for key in ("api", "arguments") if key in made and kind.request]:
             members = list(shapes.members(kind.request or "", kind.service))
             made[key] = {rng.choice(members): self.value({}) for _ in range(rng.randrange(3))}
+        if "api" in made and not kind.request:
+            made["api"] = {rng.choice(("Conditions", "IfSteps", "a", "x")): self.value({})}
+        if "step_api" in made and rng.random() < 0.5:
+            made["step_api"] = {rng.choice(STEP_KEYS): self.value({})}
         return made
 
     def value(self, schema: Any, depth: int = 0) -> Any:
@@ -492,9 +506,22 @@ def attempt(pipeline: Path, number: int, input_: Input) -> Failure | None:
         return Failure(
             number, "compiled in spite of errors" if failed else "no definition, and no error", input_
         )
-    if result.compilation is not None:
-        json.loads(result.compilation.definition)
+    if result.ok and (wrong := _inconsistency(result)):
+        return Failure(number, wrong, input_)
     return None
+
+
+def _inconsistency(result: Result) -> str | None:
+    """What a definition says that it may not, although nothing was found wrong."""
+    assert result.compilation is not None
+    assert result.program is not None
+    definition = json.loads(result.compilation.definition)
+    names = [step.name for step in placed_steps(definition)]
+    if sorted(names) != sorted(result.program.nodes):
+        return f"steps that are unknown, lost or doubled: {names}"
+    known = {"Steps": {*names}, "Parameters": {parameter["Name"] for parameter in definition["Parameters"]}}
+    strange = [r for r in references(definition) if r.name not in known.get(r.root, {r.name})]
+    return f"references to nothing: {strange}" if strange else None
 
 
 def run(folder: Path, seed: int, numbers: range) -> list[Failure]:

@@ -69,16 +69,41 @@ class _State:
             self.execution.copy(), [*self.events], self.failures, self.now, {**self.decided}, self.decisions
         )
 
-    def signature(self) -> Hashable:
-        """States with the same signature go on alike."""
-        steps = tuple(
-            (name, r.status, r.outcome.properties.get("Outcome") if r.outcome else None, len(r.attempts))
-            for name, r in self.execution.records.items()
-        )
+    def signature(self, conditions: Mapping[str, str]) -> Hashable:
+        """States with the same signature go on alike, and are told of alike.
+
+        What has ended counts only as far as something waits for it, or it decides how the execution ends.
+        `conditions` are the texts of all conditions by their names.
+        """
+        records = self.execution.records
+        waiting = {name for name, record in records.items() if record.status is Status.WAITING}
+        steps = tuple(_standing(record, self.execution, waiting) for record in records.values())
+        open_conditions = {key for name, key in conditions.items() if not records[name].status.ended}
+        decided = tuple((key, value) for key, value in self.decided.items() if key in open_conditions)
         coming = tuple(
             sorted((time - self.now, e.name if isinstance(e, Task) else e) for time, _, e in self.events)
         )
-        return steps, coming, self.failures, tuple(self.decided.items())
+        ran = [record for record in records.values() if record.start is not None]
+        told = (
+            any(r.type == "RegisterModel" and r.status is Status.SUCCEEDED for r in ran),
+            any(_led_nowhere(r, self.execution.nodes[r.name]) for r in ran),
+            any(r.triggered for r in ran),
+        )
+        return tuple(step for step in steps if step), coming, self.failures, decided, told
+
+
+def _standing(record: Record, execution: Execution, waiting: set[str]) -> Hashable:
+    """What still counts of a step; None where nothing does."""
+    if record.status in (Status.SUCCEEDED, Status.SKIPPED):
+        parent = execution.records[record.parent] if record.parent else None
+        inside = parent is not None and not parent.status.ended
+        if not inside and waiting.isdisjoint(execution.plan.dependents.get(record.name, ())):
+            return None
+    outcome = record.outcome.properties.get("Outcome") if record.outcome else None
+    handled = record.status is Status.FAILED and any(
+        execution.records[name].start is not None for name in execution.plan.dependents.get(record.name, ())
+    )
+    return record.name, record.status, outcome, len(record.attempts), handled
 
 
 def explore(
@@ -103,7 +128,9 @@ class _Explorer:
         self.identity = Identity()
         self._count = 0
         self._seen: set[Hashable] = set()
-        self._skipped: dict[str, str] | None = None
+        self._alive: set[str] = set()
+        """Steps that a way starts, or of which nobody knows whether it does."""
+        self._reasons: dict[str, str] = {}
         self._stoppable = {
             n.source for node in plan.nodes.values() for n in node.needs if n.when == "Stopped"
         }
@@ -134,7 +161,7 @@ class _Explorer:
                 self.found.exhaustive = False
                 break
             self._follow(left.pop(), left)
-        self.found.never = self._skipped or {}
+        self.found.never = {name: why for name, why in self._reasons.items() if name not in self._alive}
         self.found.empty_references.extend(empty_references(self.plan))
         self.found.dead_ends.sort(key=lambda way: (len(way.decisions), way.decisions))
         return self.found
@@ -149,8 +176,9 @@ class _Explorer:
                 continue
             outcomes = self._outcomes(event, state)
             if len(outcomes) > 1:
-                signature = (event.name, state.signature())
+                signature = (event.name, state.signature(self._conditions))
                 if signature in self._seen:
+                    self._see(state.execution)
                     return
                 self._seen.add(signature)
                 self.found.states += 1
@@ -226,9 +254,7 @@ class _Explorer:
         found.ways += 1
         found.statuses[way.status] = found.statuses.get(way.status, 0) + 1
         outer = [r for r in execution.records.values() if r.parent is None]
-        skipped = {r.name: r.reason for r in outer if r.status is Status.SKIPPED}
-        before = self._skipped
-        self._skipped = skipped if before is None else {n: why for n, why in before.items() if n in skipped}
+        self._see(execution)
         unknown = [record for record in outer if record.status is Status.UNKNOWN]
         for record in unknown:
             self._note_unknown(record, way)
@@ -236,6 +262,13 @@ class _Explorer:
             found.unknown.setdefault(f"how it ends: {execution.conclusion.reason}", way)
         if way.status == "Succeeded" and self._is_dead_end(outer):
             found.dead_ends.append(way)
+
+    def _see(self, execution: Execution) -> None:
+        for record in execution.records.values():
+            if record.ran is not False:
+                self._alive.add(record.name)
+            elif record.status is Status.SKIPPED and record.parent is None:
+                self._reasons.setdefault(record.name, record.reason)
 
     def _note_unknown(self, record: Record, way: Way) -> None:
         if record.reason.startswith("nobody says what a reference"):
@@ -250,11 +283,12 @@ class _Explorer:
         registers = [r for r in outer if r.type == "RegisterModel"]
         if registers:
             return not any(r.status is Status.SUCCEEDED for r in registers)
-        return any(r.type == "Condition" and _led_nowhere(r, self.plan.nodes[r.name]) for r in outer)
+        return any(_led_nowhere(record, self.plan.nodes[record.name]) for record in outer)
 
 
 def _led_nowhere(record: Record, node: Node) -> bool:
-    if record.outcome is None:
+    """Whether a condition took a branch that holds nothing."""
+    if record.outcome is None or record.type != "Condition":
         return False
     branch = "IfSteps" if record.outcome.properties.get("Outcome") == "True" else "ElseSteps"
     return not node.body["Arguments"].get(branch)

@@ -13,7 +13,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 from tests.benchmarks.figures import Figure
-from tests.fuzzing import Failure, run as run_inputs
+from tests.fuzzing import Failure
+from tests.fuzzing import run as run_inputs
 
 COUNT, CHUNK = 100_000, 500
 
@@ -37,7 +38,11 @@ def fuzz(count: int, seed: int) -> list[Failure]:
         for done, future in enumerate(as_completed([pool.submit(_chunk, seed, c) for c in chunks]), 1):
             failures += future.result()
             if sys.stderr.isatty():
-                print(f"\r{min(done * CHUNK, count):,} inputs, {len(failures)} failures", end="", file=sys.stderr)
+                print(
+                    f"\r{min(done * CHUNK, count):,} inputs, {len(failures)} failures",
+                    end="",
+                    file=sys.stderr,
+                )
     return sorted(failures, key=lambda failure: failure.number)
 
 

@@ -33,7 +33,12 @@ pytestmark = [
     pytest.mark.skipif(sdk_python() is None, reason=NO_SDK),
     pytest.mark.xdist_group("sdk"),  # one process: what the SDK emits is made once
 ]
-TWINS = {"abalone": "abalone", "conditions": "conditions", "lambda-callback": "lambda_callback", "endpoint": "endpoint"}
+TWINS = {
+    "abalone": "abalone",
+    "conditions": "conditions",
+    "lambda-callback": "lambda_callback",
+    "endpoint": "endpoint",
+}
 """Case → the program of `oracle.py`."""
 COUNT = 25
 
@@ -99,5 +104,14 @@ def test_random_pipelines_have_everything(theirs: list[Any]) -> None:
     types = Counter(step.type for definition in theirs for step in steps(definition))
     assert types.keys() == {"Processing", "Training", "Lambda", "Callback", "Model", "Condition", "Fail"}
     text = json.dumps(theirs)
-    for part in ("Std:Join", "Std:JsonGet", "Trigger", "RetryPolicies", "CacheConfig", '"Or"', '"Not"', '"In"'):
+    for part in (
+        "Std:Join",
+        "Std:JsonGet",
+        "Trigger",
+        "RetryPolicies",
+        "CacheConfig",
+        '"Or"',
+        '"Not"',
+        '"In"',
+    ):
         assert part in text

@@ -130,7 +130,12 @@ def test_without_a_project_file_its_values_come_as_options(tmp_path: Path) -> No
 
 def test_a_target_overrides_the_project(project: Path) -> None:
     made = good(project / "pipeline.yaml", target="prod")
-    assert (made.name, made.target, made.region, made.account) == ("p-prod", "prod", "eu-west-1", "210987654321")
+    assert (made.name, made.target, made.region, made.account) == (
+        "p-prod",
+        "prod",
+        "eu-west-1",
+        "210987654321",
+    )
     assert made.role == "arn:aws:iam::210987654321:role/Theirs"
     assert made.tags == {"team": "risk", "stage": "prod"}
     found = arguments(made)
@@ -181,7 +186,9 @@ def test_several_targets_without_a_default(project: Path) -> None:
     ],
 )
 def test_a_variable_is_read_as_its_declaration_says(project: Path, name: str, given: Any, seen: str) -> None:
-    (project / "pipeline.yaml").write_text(f'name: p\nsteps: {{F: {{kind: fail, message: "v={{{{ vars.{name} }}}}"}}}}\n')
+    (project / "pipeline.yaml").write_text(
+        f'name: p\nsteps: {{F: {{kind: fail, message: "v={{{{ vars.{name} }}}}"}}}}\n'
+    )
     made = good(project / "pipeline.yaml", variables={name: given})
     assert json.loads(made.definition)["Steps"][0]["Arguments"] == {"ErrorMessage": f"v={seen}"}
 
@@ -199,7 +206,9 @@ def test_templates_read_allowed_variables_of_the_environment_only(
 ) -> None:
     monkeypatch.setenv("GIT_SHA", "abc")
     monkeypatch.setenv("SECRET", "s")
-    (project / "pipeline.yaml").write_text('name: p\nsteps: {F: {kind: fail, message: "{{ env.GIT_SHA }}"}}\n')
+    (project / "pipeline.yaml").write_text(
+        'name: p\nsteps: {F: {kind: fail, message: "{{ env.GIT_SHA }}"}}\n'
+    )
     assert codes(check_file(project / "pipeline.yaml")) == ["SW306"]
     (project / "sagewright.yaml").write_text(PROJECT + "env: [GIT_SHA, MISSING]\n")
     assert "abc" in good(project / "pipeline.yaml").definition
@@ -207,11 +216,15 @@ def test_templates_read_allowed_variables_of_the_environment_only(
     (found,) = check_file(project / "pipeline.yaml")
     assert found.code == "SW306"
     assert "SECRET" in found.message
-    (project / "pipeline.yaml").write_text('name: p\nsteps: {F: {kind: fail, message: "{{ env.MISSING }}"}}\n')
+    (project / "pipeline.yaml").write_text(
+        'name: p\nsteps: {F: {kind: fail, message: "{{ env.MISSING }}"}}\n'
+    )
     assert codes(check_file(project / "pipeline.yaml")) == ["SW306"]
 
 
-def test_awss_variables_of_the_environment_are_not_read(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_awss_variables_of_the_environment_are_not_read(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = good(project / "pipeline.yaml")
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
         monkeypatch.setenv(name, "eu-central-1")
@@ -258,7 +271,10 @@ def test_paths_mean_files_folders_or_the_project(tmp_path: Path, monkeypatch: py
     assert found_in(one) == ([one], [])
     assert found_in(other, other) == ([other], [])
     assert found_in(one.parent) == ([one], [])
-    assert found_in(tmp_path / ("x" * 300), tmp_path / "a\0b") == ([tmp_path / ("x" * 300), tmp_path / "a\0b"], [])
+    assert found_in(tmp_path / ("x" * 300), tmp_path / "a\0b") == (
+        [tmp_path / ("x" * 300), tmp_path / "a\0b"],
+        [],
+    )
     assert found_in(tmp_path) == ([one, two], [])
     assert found_in(tmp_path / "pipelines") == ([one, two], [])
     assert found_in(one, tmp_path) == ([one, two], [])
@@ -274,7 +290,9 @@ def test_the_project_says_where_pipelines_are(tmp_path: Path) -> None:
     assert found_in(tmp_path) == ([first, second], [])
 
 
-@pytest.mark.parametrize("pattern", ["", "/etc/*", "../*.yaml", "..", "**", "a\\0b", "[", "nothing/*.yaml", "${a}"])
+@pytest.mark.parametrize(
+    "pattern", ["", "/etc/*", "../*.yaml", "..", "**", "a\\0b", "[", "nothing/*.yaml", "${a}"]
+)
 def test_patterns_that_mean_nothing_find_nothing(tmp_path: Path, pattern: str) -> None:
     write(tmp_path / "outside.yaml")
     root = tmp_path / "project"
@@ -289,7 +307,11 @@ def test_a_folder_without_pipelines_is_told(tmp_path: Path) -> None:
 
 
 def test_two_files_that_define_one_pipeline_clash(project: Path) -> None:
-    paths = [write(project / "a.yaml", "same"), write(project / "b.yaml", "other"), write(project / "c.yaml", "same")]
+    paths = [
+        write(project / "a.yaml", "same"),
+        write(project / "b.yaml", "other"),
+        write(project / "c.yaml", "same"),
+    ]
     results = [compile_file(path) for path in paths]
     (clash,) = clashes(results)
     assert clash.code == "SW809"
@@ -316,7 +338,8 @@ def seen(result: Result) -> tuple[Any, ...]:
 # -- files that are no pipelines --------------------------------------------------------------------------------------
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
-    f"{name}: &{name} [{', '.join([f'*{below}'] * 9)}]\n" for below, name in zip("abcdefgh", "bcdefghi", strict=True)
+    f"{name}: &{name} [{', '.join([f'*{below}'] * 9)}]\n"
+    for below, name in zip("abcdefgh", "bcdefghi", strict=True)
 )
 
 
@@ -370,14 +393,24 @@ def test_files_that_are_none(project: Path) -> None:
     os.mkfifo(pipe)
     closed = write(project / "closed.yaml")
     closed.chmod(0)
-    for path in (folder, project / "missing.yaml", loop, pipe, Path("/dev/null"), project / ("x" * 300), project / "a\0b"):
+    for path in (
+        folder,
+        project / "missing.yaml",
+        loop,
+        pipe,
+        Path("/dev/null"),
+        project / ("x" * 300),
+        project / "a\0b",
+    ):
         (found,) = check_file(path)
         assert found.code in ("SW801", "SW802"), path
     if os.geteuid() != 0:  # root reads everything
         assert codes(check_file(closed)) == ["SW801"]
 
 
-def test_a_file_outside_its_project_is_refused(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_file_outside_its_project_is_refused(
+    project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     outside = write(tmp_path_factory.mktemp("outside") / "pipeline.yaml")
     link = project / "link.yaml"
     link.symlink_to(outside)

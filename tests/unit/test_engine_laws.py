@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -261,7 +262,7 @@ def test_the_critical_path_is_a_chain_to_the_end(world: World) -> None:
     if records:
         assert records[-1].end == execution.ended_at
         assert records[0].start == execution.started
-    for one, other in zip(records, records[1:], strict=False):
+    for one, other in pairwise(records):
         assert one.end is not None
         assert other.start is not None
         assert one.end <= other.start

@@ -177,10 +177,12 @@ def test_every_outcome_and_failure_is_followed() -> None:
 
 def test_a_condition_that_is_asked_twice_answers_alike() -> None:
     same = {"Get": "Parameters.G"}
-    plan = plan_of(gate("One", value=same), gate("Two", value=same), parameters=GATE)
-    assert explore(plan, Scenario(), {"G": True}).ways == 2
-    other = plan_of(gate("One", value=same), gate("Two", value={"Get": "Parameters.H"}), parameters=GATE)
-    assert explore(other, Scenario(), {"G": True, "H": True}).ways == 4
+    other = {"Get": "Parameters.H"}
+    for value, ways in ((same, 2), (other, 4)):
+        plan = plan_of(
+            gate("One", [step("A")], value=same), gate("Two", [step("B")], value=value), parameters=GATE
+        )
+        assert explore(plan, Scenario(), {"G": True, "H": True}, failures=0).ways == ways
 
 
 def test_a_constant_condition_has_one_outcome() -> None:
@@ -259,16 +261,36 @@ def test_a_cap_is_told() -> None:
 
 
 def test_states_that_meet_are_followed_once() -> None:
-    """Ten conditions in a row that lead nowhere: 2 ** 10 ways, and as good as no states."""
-    gates = [gate(f"G{i}", after=[f"G{i - 1}"] if i else []) for i in range(8)]
-    parameters = [{"Name": f"G{i}", "Type": "Boolean"} for i in range(8)]
+    """Conditions in a row that lead nowhere: 2 ** 20 ways, and a state for each condition."""
+    gates = [gate(f"G{i}", after=[f"G{i - 1}"] if i else []) for i in range(20)]
+    parameters = [{"Name": f"G{i}", "Type": "Boolean"} for i in range(20)]
     found = explore(
         plan_of(*gates, parameters=parameters),
         Scenario(),
         dict.fromkeys((p["Name"] for p in parameters), True),
     )
     assert found.exhaustive
-    assert found.ways == 2**8
+    assert found.states == 20
+    assert found.ways == 2
+
+
+def test_failures_are_counted() -> None:
+    plan = plan_of(*(step(f"S{i}") for i in range(3)))
+    assert [explore(plan, Scenario(), {}, failures=most).ways for most in range(4)] == [1, 4, 7, 8]
+
+
+def test_what_was_decided_counts_as_long_as_it_is_asked_for() -> None:
+    """The second condition is the first one again: what it says must not be lost where the ways meet."""
+    same = {"Get": "Parameters.G"}
+    plan = plan_of(
+        gate("One", [step("A")], [step("B")], value=same),
+        step("C", "Lambda"),
+        gate("Two", [step("D")], [step("E")], after=["C"], value=same),
+        step("Never", after=["A", "E"]),
+        parameters=GATE,
+    )
+    found = explore(plan, Scenario(), {"G": True}, failures=0)
+    assert list(found.never) == ["Never"]
 
 
 # -- coverage and tests -----------------------------------------------------------------------------------------------

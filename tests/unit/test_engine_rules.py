@@ -171,7 +171,7 @@ def test_a_foreach_survives_being_written_and_read() -> None:
 
 
 def test_what_holds_a_slot_still_does_after_being_read() -> None:
-    plan = plan_of(*(step(f"S{i}") for i in range(3)))
+    plan = plan_of(*(step(f"S{i}") for i in range(4)))
     execution = Execution(plan, {}, parallelism=2)
     execution.begin(0.0)
     again = Execution(plan, {}, parallelism=2)

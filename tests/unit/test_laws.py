@@ -69,7 +69,9 @@ def test_processes_give_the_same_bytes(tmp_path: Path) -> None:
     for seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": seed}
         command = [sys.executable, "-c", program, *map(str, paths)]
-        outputs.append(subprocess.run(command, env=environment, capture_output=True, check=True, timeout=120).stdout)
+        outputs.append(
+            subprocess.run(command, env=environment, capture_output=True, check=True, timeout=120).stdout
+        )
     assert outputs[0] == outputs[1]
     assert len(outputs[0].splitlines()) == len(paths)
 
@@ -83,7 +85,14 @@ def test_the_spelling_of_yaml_does_not_matter(project: Path, made: Made) -> None
 
 # -- the order of keys ------------------------------------------------------------------------------------------------
 
-WRITTEN_AS_LISTS = ("DependsOn", "RetryPolicies", "ExceptionType", "Conditions", "Values", "ContainerEntrypoint")
+WRITTEN_AS_LISTS = (
+    "DependsOn",
+    "RetryPolicies",
+    "ExceptionType",
+    "Conditions",
+    "Values",
+    "ContainerEntrypoint",
+)
 """Lists of the definition that are lists in the YAML, too, or come from a text: their order is the author's."""
 
 
@@ -102,7 +111,9 @@ def unordered(value: Any, key: str = "") -> Any:
     if not isinstance(value, list):
         return value
     items = [unordered(item) for item in value]
-    return items if key in WRITTEN_AS_LISTS else sorted(items, key=lambda item: json.dumps(item, sort_keys=True))
+    return (
+        items if key in WRITTEN_AS_LISTS else sorted(items, key=lambda item: json.dumps(item, sort_keys=True))
+    )
 
 
 def edges_of(compiled: dict[str, Any]) -> set[tuple[str, str, str, str]]:
@@ -143,11 +154,21 @@ VALUATIONS = [dict(zip(VALUES, values, strict=True)) for values in itertools.pro
 ATOMS: st.SearchStrategy[Any] = st.one_of(
     st.tuples(st.just("flag"), st.sampled_from(["b0", "b1"])),
     st.tuples(st.sampled_from(["==", "!="]), st.sampled_from(["b0", "b1"]), st.booleans()),
-    st.tuples(st.sampled_from(["==", "!=", "<", "<=", ">", ">="]), st.sampled_from(["n", "f"]), st.sampled_from([0, 1, 1.0, 2])),
+    st.tuples(
+        st.sampled_from(["==", "!=", "<", "<=", ">", ">="]),
+        st.sampled_from(["n", "f"]),
+        st.sampled_from([0, 1, 1.0, 2]),
+    ),
     st.tuples(st.sampled_from(["<", ">=", "=="]), st.just("n"), st.just("f")),
     st.tuples(st.sampled_from(["==", "!="]), st.just("s"), st.sampled_from(["a", "b", "it's"])),
-    st.tuples(st.sampled_from(["in", "not in"]), st.just("n"), st.lists(st.integers(0, 2), min_size=1, max_size=3)),
-    st.tuples(st.sampled_from(["in", "not in"]), st.just("s"), st.lists(st.sampled_from("abc"), min_size=1, max_size=3)),
+    st.tuples(
+        st.sampled_from(["in", "not in"]), st.just("n"), st.lists(st.integers(0, 2), min_size=1, max_size=3)
+    ),
+    st.tuples(
+        st.sampled_from(["in", "not in"]),
+        st.just("s"),
+        st.lists(st.sampled_from("abc"), min_size=1, max_size=3),
+    ),
 )
 CONDITIONS = st.recursive(
     ATOMS,
@@ -217,7 +238,13 @@ def compared(operator: str, left: Any, right: Any) -> bool:
     return left >= right
 
 
-SIGNS = {"Equals": "==", "LessThan": "<", "LessThanOrEqualTo": "<=", "GreaterThan": ">", "GreaterThanOrEqualTo": ">="}
+SIGNS = {
+    "Equals": "==",
+    "LessThan": "<",
+    "LessThanOrEqualTo": "<=",
+    "GreaterThan": ">",
+    "GreaterThanOrEqualTo": ">=",
+}
 
 
 def holds(clause: dict[str, Any], values: dict[str, Any]) -> bool:
@@ -275,8 +302,12 @@ BODIES = st.fixed_dictionaries(
                 },
             ),
         ),
-        "environment": st.one_of(st.none(), st.dictionaries(st.sampled_from("ABC"), st.sampled_from(["1", "2", None]))),
-        "tags": st.one_of(st.none(), st.dictionaries(st.sampled_from("ABC"), st.sampled_from(["1", "2", None]))),
+        "environment": st.one_of(
+            st.none(), st.dictionaries(st.sampled_from("ABC"), st.sampled_from(["1", "2", None]))
+        ),
+        "tags": st.one_of(
+            st.none(), st.dictionaries(st.sampled_from("ABC"), st.sampled_from(["1", "2", None]))
+        ),
         "command": st.lists(st.sampled_from(["run", "-v"]), min_size=1, max_size=2),
         "max_runtime": st.sampled_from(["1h", 60, None]),
         "kms_key": st.sampled_from(["k", "l", None]),
@@ -285,7 +316,11 @@ BODIES = st.fixed_dictionaries(
         "network": st.one_of(
             st.none(),
             st.fixed_dictionaries(
-                {}, optional={"isolation": st.sampled_from([True, None]), "encrypt_traffic": st.sampled_from([False, None])}
+                {},
+                optional={
+                    "isolation": st.sampled_from([True, None]),
+                    "encrypt_traffic": st.sampled_from([False, None]),
+                },
             ),
         ),
     },
@@ -319,7 +354,11 @@ def test_defaults_are_as_if_written_in_the_step(tmp_path_factory: Any, layers: t
     weakest = merged([{"instance": "ml.m5.large"}, general])
     defaults = as_yaml({"defaults": {**weakest, "kinds": {"processing": of_kind}}})
     (folder / "sagewright.yaml").write_text(settings_ + defaults)
-    layered = {"name": "p", "defaults": {**own, "kinds": {"processing": own_of_kind}}, "steps": {"S": {**base, **step}}}
+    layered = {
+        "name": "p",
+        "defaults": {**own, "kinds": {"processing": own_of_kind}},
+        "steps": {"S": {**base, **step}},
+    }
     found = compile_text(folder, as_yaml(layered))
     assert found.ok, (found.diagnostics, pipeline)
     assert golden_text(found) == golden_text(expected) or definition_of(found) == definition_of(expected)

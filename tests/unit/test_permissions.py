@@ -18,14 +18,14 @@ def test_a_job_with_its_role_and_buckets() -> None:
     arguments = {
         "RoleArn": "arn:aws:iam::1:role/r",
         "AlgorithmSpecification": {"TrainingImage": "i"},
-        "InputDataConfig": [{"DataSource": {"S3DataSource": {"S3Uri": "s3://in/x"}}}],
+        "InputDataConfig": [{"DataSource": {"S3DataSource": {"S3Uri": "s3://inbox/x"}}}],
         "OutputDataConfig": {"S3OutputPath": "s3://out/y"},
     }
     assert needs(Type="Training", Arguments=arguments) == {
         *(f"sagemaker:{verb}TrainingJob" for verb in ("Create", "Describe", "Stop")),
         "sagemaker:AddTags",
         "iam:PassRole on arn:aws:iam::1:role/r",
-        "s3:GetObject on s3://in",
+        "s3:GetObject on s3://inbox",
         "s3:PutObject on s3://out",
     }
 
@@ -52,9 +52,9 @@ def test_a_cluster_that_is_made_needs_more() -> None:
 
 
 def test_steps_in_branches_count_once() -> None:
-    inner = {"Name": "I", "Type": "Lambda", "FunctionArn": "arn:f", "Arguments": {"a": "s3://b/k"}}
+    inner = {"Name": "I", "Type": "Lambda", "FunctionArn": "arn:f", "Arguments": {"a": "s3://bucket/k"}}
     outer = {"Name": "C", "Type": "Condition", "Arguments": {"Conditions": [], "IfSteps": [inner], "ElseSteps": []}}
-    assert required({"Steps": [outer]}) == {"lambda:InvokeFunction on arn:f", "s3:GetObject on s3://b"}
+    assert required({"Steps": [outer]}) == {"lambda:InvokeFunction on arn:f", "s3:GetObject on s3://bucket"}
 
 
 def test_processing_writes_what_it_puts_out() -> None:
