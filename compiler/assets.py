@@ -21,6 +21,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from sagewright.compiler.source import holds
 from sagewright.compiler.suggest import nearest
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class Asset:
             return
         near = nearest(wanted, names)
         help = f"did you mean `{near}`?" if near else None
-        if not wanted.startswith("..") and (self.path / wanted).is_file():
+        if not wanted.startswith("..") and holds((self.path / wanted).is_file):
             help = f"it is ignored: by default, or by a `{IGNORE_FILE}`"
         raise AssetError("SW803", f"`{self.path.name}` has no file `{name}`", help)
 
@@ -285,7 +286,7 @@ class _Walk:
         above = ["".join(f"{part}/" for part in parts[:depth]) for depth in range(len(parts))]
         folders = [(name, str(Path(self.base, name))) for name in above]
         return tuple(
-            self._read_rules(path, name) for name, path in folders if Path(path, IGNORE_FILE).is_file()
+            self._read_rules(path, name) for name, path in folders if holds(Path(path, IGNORE_FILE).is_file)
         )
 
     def _read_rules(self, folder: str, base: str) -> _Rules:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sagewright.compiler.assets import Asset, AssetError, directory_asset, script_asset
+from sagewright.compiler.source import holds
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest time that zip files know."""
@@ -32,7 +33,7 @@ def tar_asset(name: str, files: Mapping[str, bytes]) -> Asset:
 
 def function_asset(path: Path, root: Path) -> Asset:
     """A file or a directory as a zip for Lambda; the digest is that of the same files as a tar. Raises `AssetError`."""
-    source = directory_asset(path, root) if path.is_dir() else script_asset(path, root)
+    source = directory_asset(path, root) if holds(path.is_dir) else script_asset(path, root)
     raw = io.BytesIO()
     with zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as archive:
         for entry in source.entries:

@@ -22,7 +22,7 @@ from sagewright.compiler.model import Pipeline
 from sagewright.compiler.parse import parse
 from sagewright.compiler.project import Overrides, Project, Settings
 from sagewright.compiler.resolve import resolve
-from sagewright.compiler.source import scalar_text, source_text
+from sagewright.compiler.source import holds, scalar_text, source_text
 from sagewright.compiler.suggest import listing
 
 MAX_DEFINITION = 1_048_576
@@ -160,9 +160,9 @@ def find_pipelines(paths: Iterable[Path], sink: Sink) -> list[Path]:
     given = list(paths)
     found: list[Path] = []
     for path in given or [Path.cwd()]:
-        if not projects.holds(path.is_dir):
+        if not holds(path.is_dir):
             found.append(path)
-        elif given and projects.holds((path / "pipeline.yaml").is_file):
+        elif given and holds((path / "pipeline.yaml").is_file):
             found.append(path / "pipeline.yaml")
         else:
             found.extend(_in_folder(path, bool(given), sink))

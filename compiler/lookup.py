@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -44,6 +44,8 @@ class Names:
     pipeline: Pipeline
     steps: dict[str, Step]
     unknowable: frozenset[str]
+    groups: Mapping[str, tuple[str, ...]]
+    """The steps of each matrix, by the name that stands in the file."""
     settings: Settings
     sink: Sink
     bind: Callable[[Any, Map | Seq, str | int, Names], Any]
@@ -176,6 +178,11 @@ def _step(reference: Reference, place: Origin | None, names: Names) -> Expressio
     if step is None:
         if name in names.unknowable:
             return StepRef(name, "", Type.ANY, place)
+        if name in names.groups:
+            made = names.groups[name]
+            message = f"`{name}` is a matrix of {len(made)} steps: all of them stand only in a list"
+            help = f"did you mean `{made[0]}`?" if made else None
+            raise _at(reference, 1, "SW307", message, help, [f"its steps are {listing(made)}"])
         near = nearest(name, names.steps)
         help = f"did you mean `{near}`?" if near else None
         raise _at(reference, 1, "SW301", f"unknown step `{name}`", help, [] if near else _known(names.steps))

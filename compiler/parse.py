@@ -6,21 +6,22 @@ Goes on after errors: a step with mistakes is still there for others to refer to
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
 from sagewright import schemas, steps
 from sagewright.compiler.diagnostics import Related, Sink, Span
 from sagewright.compiler.kind import StepKind
+from sagewright.compiler.matrix import combinations
 from sagewright.compiler.merge import merge
 from sagewright.compiler.model import Cache, Dependency, Parameter, Pipeline, RetryPolicy, Step
 from sagewright.compiler.policies import parse_cache, parse_retry
 from sagewright.compiler.project import Settings
 from sagewright.compiler.source import Document, Map, Origin, Seq, key_origin, key_origins, origin
 from sagewright.compiler.suggest import listing, nearest
-from sagewright.compiler.template import Failed, Namespace, render
+from sagewright.compiler.template import Failed, Namespace, has_template, render, report_misplaced
 from sagewright.compiler.types import Type, type_of
 from sagewright.compiler.validate import is_reference, validate
 
@@ -28,6 +29,7 @@ MAX_STEPS = 5_000
 """SageMaker's 1,048,576 characters of definition hold no more: the smallest step takes about 80 with its commas, and
 real ones ten times that."""
 MAX_PARAMETERS = 200
+MAX_NAME = 64
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _WHEN = {"completed": "Completed", "failed": "Failed", "stopped": "Stopped", "any": "Any"}
 _FRAMEWORK = re.compile(r"[a-z][a-z0-9-]*:[A-Za-z0-9._-]+")
@@ -42,9 +44,11 @@ class _Reader:
     defaults: tuple[Map, ...]
     """Project's general, project's `kinds`, pipeline's general, pipeline's `kinds`: weakest first."""
     retries: Map
-    names: dict[str, Origin]
-    broken: set[str]
-    used_defaults: set[tuple[int, str]]
+    names: dict[str, Origin] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
+    groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The steps that a matrix makes, by the name that stands in the file."""
+    used_defaults: set[tuple[int, str]] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,8 @@ class Parsed:
     pipeline: Pipeline
     broken: frozenset[str]
     names: frozenset[str]
+    groups: Mapping[str, tuple[str, ...]]
+    """The steps of each matrix, by the name that stands in the file."""
 
 
 def parse(document: Document, settings: Settings, sink: Sink) -> Parsed | None:
@@ -65,8 +71,7 @@ def parse(document: Document, settings: Settings, sink: Sink) -> Parsed | None:
         return None
     name = _name(root, settings, sink)
     namespaces = {**settings.namespaces, "pipeline": Namespace("pipeline", {"name": name})}
-    if "{{" in document.text or "{%" in document.text:
-        root = render(root, namespaces, sink)
+    root = _rendered(root, ("steps",), namespaces, sink)  # steps one by one: a matrix renders them several times
     view = _without_nulls(root, schemas.load("pipeline"))
     validate(view, "pipeline", sink, where, "the pipeline")
     if "triggers" in view:
@@ -75,15 +80,15 @@ def parse(document: Document, settings: Settings, sink: Sink) -> Parsed | None:
     project_defaults = render(settings.defaults, namespaces, sink)
     layers = (project_defaults, _mapping(project_defaults, "kinds"), own, _mapping(own, "kinds"))
     retries = merge(settings.retry_policies, _mapping(view, "retry_policies"))
-    reader = _Reader(settings, sink, layers, retries, {}, set(), set())
+    reader = _Reader(settings, sink, layers, retries)
     _check_default_kinds(reader)
-    read = tuple(_steps(reader, _mapping(view, "steps"), None, None))
+    read = tuple(_steps(reader, _mapping(view, "steps"), _Place(namespaces)))
     _check_default_keys(reader)
     pipeline = Pipeline(
         name=name,
         document=document,
         parameters=_parameters(view, sink),
-        steps=read,
+        steps=_with_groups(read, reader.groups) if reader.groups else read,
         description=_literal(view, "description"),
         display_name=_literal(view, "display_name"),
         role=settings.target_role or view.get("role") or settings.project_role,
@@ -92,7 +97,7 @@ def parse(document: Document, settings: Settings, sink: Sink) -> Parsed | None:
         parallelism=view.get("parallelism") if isinstance(view.get("parallelism"), int) else None,
         tags=merge(settings.tags, _mapping(view, "tags")),
     )
-    return Parsed(pipeline, frozenset(reader.broken), frozenset(reader.names))
+    return Parsed(pipeline, frozenset(reader.broken), frozenset(reader.names), reader.groups)
 
 
 def pipeline_name(root: Any, settings: Settings) -> str | None:
@@ -205,52 +210,139 @@ def _check_enum(name: str, default: Any, enum: Any, wanted: Type, value: Map, si
 # -- steps ------------------------------------------------------------------------------------------------------------
 
 
-def _steps(reader: _Reader, bodies: Map, parent: str | None, branch: str | None) -> Iterator[Step]:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where steps stand: what templates know there, and the step and the key that nest them."""
+
+    namespaces: Mapping[str, Namespace]
+    parent: str | None = None
+    branch: str | None = None
+
+
+def _rendered(body: Map, untouched: Iterable[str], namespaces: Mapping[str, Namespace], sink: Sink) -> Map:
+    """`body` with its templates rendered, but for the keys whose steps are rendered on their own."""
+    apart = {key: body[key] for key in untouched if isinstance(body.get(key), Map)}
+    if not apart:
+        return render(body, namespaces, sink)
+    rest = Map({key: value for key, value in body.items() if key not in apart}, body.node)
+    made = render(rest, namespaces, sink)
+    return body if made is rest else Map({key: apart.get(key, made.get(key)) for key in body}, body.node)
+
+
+def _steps(reader: _Reader, bodies: Map, where: _Place) -> Iterator[Step]:
     if len(reader.names) + len(bodies) > MAX_STEPS:
         first = next(iter(bodies))
-        message = f"{len(bodies):,} steps: a definition that SageMaker takes holds no more than {MAX_STEPS:,}"
-        reader.sink.report("SW701", message, _span(key_origin(bodies, first)))
+        _report_too_many(reader, len(bodies), key_origin(bodies, first))
         return
     places = key_origins(bodies)
     for name, body in bodies.items():
         place = places[name]
-        if not NAME.fullmatch(name):
-            message = f"`{name[:80]}` is no step's name: at most 64 letters, digits, `-` and `_`"
-            reader.sink.report("SW310", message, place.span())
-            reader.broken.add(name)
-        if name in reader.names:
-            first_place = Related(f"`{name}` is first used here", reader.names[name].span())
-            reader.sink.report("SW309", f"the step name `{name}` is used twice", place.span(), related=[first_place])
+        if not _is_name(reader, name, place):
             continue
-        reader.names[name] = place
         if not isinstance(body, Map):
+            reader.names[name] = place
             reader.broken.add(name)  # the schema has told
+        elif "matrix" in body:
+            yield from _matrix(reader, name, body, place, where)
+        else:
+            reader.names[name] = place
+            step = _step(reader, name, body, place, where)
+            if step is not None:
+                yield step
+
+
+def _report_too_many(reader: _Reader, count: int, place: Origin | None) -> None:
+    message = f"{count:,} steps: a definition that SageMaker takes holds no more than {MAX_STEPS:,}"
+    reader.sink.report("SW701", message, _span(place))
+
+
+def _is_name(reader: _Reader, name: str, place: Origin) -> bool:
+    """Whether a step may have that name; an illegal one is told and read on, one that is taken is not."""
+    if has_template(name):
+        report_misplaced(reader.sink, place, "a step's name")
+        reader.broken.add(name)
+    elif not NAME.fullmatch(name):
+        message = f"`{name[:80]}` is no step's name: at most 64 letters, digits, `-` and `_`"
+        reader.sink.report("SW310", message, place.span())
+        reader.broken.add(name)
+    taken = reader.names.get(name)
+    if taken is None:
+        return name not in reader.groups
+    if taken.span() == place.span():
+        message = f"`{name}` stands in a matrix: it would be there once for each combination"
+        reader.sink.report("SW311", message, place.span(), help="give the matrix to the step itself")
+    else:
+        first_place = Related(f"`{name}` is first used here", taken.span())
+        reader.sink.report("SW309", f"the step name `{name}` is used twice", place.span(), related=[first_place])
+    return False
+
+
+def _matrix(reader: _Reader, name: str, body: Map, place: Origin, where: _Place) -> Iterator[Step]:
+    """The steps that a matrix makes: one for each combination, under the name and the combination's own."""
+    written = Map({"matrix": body["matrix"]}, body.node)
+    matrix = render(written, where.namespaces, reader.sink)["matrix"]
+    if not isinstance(matrix, Map):
+        reader.sink.report("SW203", "`matrix` is a mapping from axes to lists of values", _span(origin(body, "matrix")))
+        reader.names[name] = place
+        reader.broken.add(name)
+        return
+    made = combinations(matrix, reader.sink)
+    rest = Map({key: value for key, value in body.items() if key != "matrix"}, body.node)
+    reader.groups[name] = tuple(f"{name}-{combination.suffix}" for combination in made)
+    if len(reader.names) + len(made) > MAX_STEPS:
+        _report_too_many(reader, len(made), place)
+        return
+    for combination, full in zip(made, reader.groups[name], strict=True):
+        if full in reader.names:
+            related = [Related(f"`{full}` is first used here", reader.names[full].span())]
+            message = f"the matrix of `{name}` makes a step `{full}`, and that name is taken"
+            reader.sink.report("SW311", message, place.span(), related=related)
             continue
-        step = _step(reader, name, body, place, parent, branch)
+        if len(full) > MAX_NAME:
+            message = f"the matrix of `{name}` makes a step `{full}`: {len(full)} characters, the most is {MAX_NAME}"
+            reader.sink.report("SW703", message, place.span())
+        reader.names[full] = place
+        space = Namespace("matrix", combination.values)
+        inside = replace(where, namespaces={**where.namespaces, "matrix": space})
+        step = _step(reader, full, rest, place, inside)
         if step is not None:
             yield step
 
 
-def _step(reader: _Reader, name: str, written: Map, place: Origin, parent: str | None, branch: str | None) -> Step | None:
+def _with_groups(read: tuple[Step, ...], groups: Mapping[str, tuple[str, ...]]) -> tuple[Step, ...]:
+    """The steps with `depends_on` a matrix as a dependency on each of its steps."""
+    made = []
+    for step in read:
+        depends_on = tuple(
+            replace(dependency, step=name)
+            for dependency in step.depends_on
+            for name in groups.get(dependency.step, (dependency.step,))
+        )
+        branches = {key: _with_groups(nested, groups) for key, nested in step.branches.items()}
+        made.append(replace(step, depends_on=depends_on, branches=branches))
+    return tuple(made)
+
+
+def _step(reader: _Reader, name: str, written: Map, place: Origin, where: _Place) -> Step | None:
     kind = _kind(reader, name, written, place)
     if kind is None:
         reader.broken.add(name)
         return None
     schema = schemas.load(f"steps/{kind.name}")
     before = reader.sink.reported
-    merged = _with_defaults(reader, kind, _without_lacking(reader, kind, written, schema), schema)
+    own = _rendered(written, kind.branches, where.namespaces, reader.sink)
+    merged = _with_defaults(reader, kind, _without_lacking(reader, kind, own, schema), schema)
     body = _without_nulls(longhand(merged, kind), schema)
     validate(body, f"steps/{kind.name}", reader.sink, place, f"the step `{name}`")
-    for key in ("matrix", "uses"):
-        if key in body:
-            _unbuilt(body, key, reader.sink)
     depends_on = tuple(_dependencies(body))
     retry = parse_retry(body, kind, reader.retries, reader.sink, inherited="retry" not in written)
     cache = parse_cache(body, reader.sink)
     if reader.sink.reported > before:
         reader.broken.add(name)
     branches = {
-        key: tuple(_steps(reader, body[key], name, key)) for key in kind.branches if isinstance(body.get(key), Map)
+        key: tuple(_steps(reader, body[key], _Place(where.namespaces, name, key)))
+        for key in kind.branches
+        if isinstance(body.get(key), Map)
     }
     return Step(
         name=name,
@@ -267,8 +359,8 @@ def _step(reader: _Reader, name: str, written: Map, place: Origin, parent: str |
         api=body.get("api"),
         step_api=body.get("step_api"),
         branches=branches,
-        parent=parent,
-        branch=branch,
+        parent=where.parent,
+        branch=where.branch,
     )
 
 
@@ -285,8 +377,11 @@ def _kind(reader: _Reader, name: str, body: Map, place: Origin) -> StepKind | No
     if not isinstance(word, str):
         sink.report("SW203", "`kind` wants text", _span(at))
         return None
+    if has_template(word):
+        report_misplaced(sink, at, "`kind`")
+        return None
     kind = steps.find(word)
-    if kind is None and "{{" not in word:
+    if kind is None:
         near = nearest(word, steps.names())
         help = f"did you mean `{near}`?" if near else None
         notes = [] if near else [f"kinds are {listing(steps.names())}"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from sagewright.compiler.source import (
     Document,
     Map,
     Origin,
+    holds,
     key_origin,
     origin,
     read,
@@ -101,14 +102,6 @@ def find_root(start: Path) -> tuple[Path, Path | None]:
         if git is None and holds((parent / ".git").exists):
             git = parent
     return git or folder, None
-
-
-def holds(question: Callable[[], bool]) -> bool:
-    """The answer to a question about a path: no, where the system refuses one."""
-    try:
-        return question()
-    except OSError:
-        return False
 
 
 def load(start: Path, sink: Sink, shown: str | None = None) -> Project:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from yaml.nodes import MappingNode, Node, ScalarNode
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from sagewright.compiler.condition_parser import parse_condition
 from sagewright.compiler.conditions import MAX_TERMS, TooManyTerms, constant, normalise
@@ -32,6 +34,7 @@ from sagewright.compiler.source import Map, Origin, Seq, Text, origin, scalar_te
 from sagewright.compiler.template import Failed
 from sagewright.compiler.types import Type, are_comparable, type_of
 
+_LONE_STEP = re.compile(r"(\$\{\s*steps\.)([A-Za-z0-9_-]+)([.\[][^{}]*\})")
 _PLAIN_KEYS = frozenset(
     ("kind", "depends_on", "retry", "cache", "display_name", "description", "matrix", "uses")
 )
@@ -49,7 +52,7 @@ def resolve(parsed: Parsed, settings: Settings, sink: Sink) -> Resolved:
     """Replace every reference in the steps of a pipeline by what it means. What means nothing is reported."""
     pipeline = parsed.pipeline
     steps = {step.name: step for step in pipeline.every_step()}
-    names = Names(pipeline, steps, parsed.names - steps.keys(), settings, sink, _bind_entry)
+    names = Names(pipeline, steps, parsed.names - steps.keys(), parsed.groups, settings, sink, _bind_entry)
     bound = tuple(_bind_step(step, names) for step in pipeline.steps)
     root = pipeline.document.data
     made = replace(
@@ -119,8 +122,30 @@ def _bind(value: Any, names: Names) -> Any:
             value.node,
         )
     if isinstance(value, Seq):
-        return Seq([_bind_entry(item, value, index, names) for index, item in enumerate(value)], value.node)
+        return _bind_items(value, names)
     return value
+
+
+def _bind_items(items: Seq, names: Names) -> Seq:
+    """A list with its items resolved; the name of a matrix stands in it for all of its steps."""
+    made: list[Any] = []
+    nodes: list[Node] = []
+    for index, item in enumerate(items):
+        written = [item] if not names.groups else _spread(item, names.groups)
+        made += [_bind_entry(one, items, index, names) for one in written]
+        place = origin(items, index)
+        nodes += [place.node] * len(written) if place else []
+    if len(made) == len(items) or items.node is None:
+        return Seq(made, items.node)
+    return Seq(made, SequenceNode(items.node.tag, nodes, items.node.start_mark, items.node.end_mark))
+
+
+def _spread(item: Any, groups: Mapping[str, tuple[str, ...]]) -> list[Any]:
+    """A lone reference to a matrix as one to each of its steps; anything else as it is."""
+    match = _LONE_STEP.fullmatch(item) if isinstance(item, str) else None
+    if match is None or match[2] not in groups:
+        return [item]
+    return [f"{match[1]}{name}{match[3]}" for name in groups[match[2]]]
 
 
 def _value_nodes(node: Node | None) -> dict[str, Node]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +99,14 @@ class _Stream(io.BytesIO):
     def __init__(self, document: Document) -> None:
         super().__init__(document.text.encode())
         self.name = document
+
+
+def holds(question: Callable[[], bool]) -> bool:
+    """The answer to a question about a path (`path.is_file`): no, where the system refuses one."""
+    try:
+        return question()
+    except OSError:  # a name that is too long, a folder that is closed
+        return False
 
 
 def read(path: Path, sink: Sink, name: str | None = None) -> Document | None:
@@ -354,6 +362,7 @@ __all__ = [
     "Text",
     "document_of",
     "entry_origin",
+    "holds",
     "key_origin",
     "key_origins",
     "origin",

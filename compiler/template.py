@@ -44,12 +44,12 @@ def _render_map(value: Map, namespaces: Mapping[str, Namespace], sink: Sink) -> 
     changed: dict[str, Any] = {}
     for key, item in value.items():
         if "{{" in key or "{%" in key:
-            _report_misplaced(sink, key_origin(value, key), "a key")
+            report_misplaced(sink, key_origin(value, key), "a key")
         if isinstance(item, str):
             if not has_template(item):
                 continue
             if key in LITERAL_KEYS:
-                _report_misplaced(sink, origin(value, key), f"`{key}`")
+                report_misplaced(sink, origin(value, key), f"`{key}`")
                 continue
             rendered = render_text(item, namespaces, sink, origin(value, key))
         elif isinstance(item, (Map, Seq)):
@@ -61,7 +61,8 @@ def _render_map(value: Map, namespaces: Mapping[str, Namespace], sink: Sink) -> 
     return Map({**value, **changed}, value.node) if changed else value
 
 
-def _report_misplaced(sink: Sink, at: Origin | None, what: str) -> None:
+def report_misplaced(sink: Sink, at: Origin | None, what: str) -> None:
+    """Report a template where none may stand."""
     sink.report(
         "SW112",
         f"{what} cannot hold a template",

@@ -11,7 +11,7 @@ from sagewright.compiler.expression import StepRef
 from sagewright.compiler.kind import Context, in_full, present, text_map
 from sagewright.compiler.merge import patch
 from sagewright.compiler.model import Emitted, Step
-from sagewright.compiler.source import Map, key_origin, origin
+from sagewright.compiler.source import Map, holds, key_origin, origin
 from sagewright.compiler.types import Type
 from sagewright.steps._code import archive_uri, file_uri, is_uri
 from sagewright.steps._job import type_of
@@ -178,7 +178,7 @@ def _check_inference_py(code: Map, context: Context) -> None:
     if directory is None or is_uri(directory) or code["entry"] == INFERENCE_PY:
         return
     folder = context.path_of(directory, origin(code, "dir"))
-    if folder is not None and (folder / INFERENCE_PY).is_file():
+    if folder is not None and holds((folder / INFERENCE_PY).is_file):
         message = f"TensorFlow Serving runs `{INFERENCE_PY}`, and `{directory}` has one beside the entry `{code['entry']}`"
         context.error("SW208", message, origin(code, "entry"), help=f"did you mean `{INFERENCE_PY}`?")
 

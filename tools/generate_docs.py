@@ -3,7 +3,8 @@
     python tools/generate_docs.py            # write them
     python tools/generate_docs.py --check    # 0: they are what it would write; 1: they are not
 
-`diagnostics.md` is made of the pages in `compiler/codes/`, which `sagewright explain` shows one by one.
+`diagnostics.md` is made of the pages in `compiler/codes/`, `steps/` of the kinds' schemas, docstrings and examples.
+`sagewright explain` shows the same, one by one.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
+from sagewright import steps
 from sagewright.compiler.commands.explain import page
 from sagewright.compiler.diagnostics import CODES
+from sagewright.compiler.manual import NOTE, Manual, common_keys, key_table, manual, markdown
 
 ROOT = Path(__file__).parents[1]
 GROUPS = {
@@ -40,11 +43,37 @@ SW302` shows the page of one. Facts about AWS say where they are from: [doc] is 
 description of the API, [sdk] the SageMaker SDK's code, [run] what that SDK was seen to do, [issue] what users have
 reported. None of them was tried on a live account.
 """
+STEPS = "docs/reference/steps"
+_MADE_OF_KIND = (
+    "<!-- Made by tools/generate_docs.py from the schema, the docstring and the example of {}. -->\n"
+)
+_KINDS = """\
+<!-- Made by tools/generate_docs.py. -->
+# Kinds of steps
+
+A page for each kind: what it lowers to, its keys with types and defaults, what other steps may refer to, and an example
+that compiles. `sagewright explain training` shows the page of one; `sagewright schema --kind training` writes the JSON
+Schema that it is made of, for editors. How keys, references and conditions work is in the
+[guide](../../guide/language.md).
+"""
 
 
 def generate() -> dict[str, str]:
     """The content of each file, by its path from the root."""
-    return {"docs/reference/diagnostics.md": diagnostics()}
+    manuals = [manual(name) for name in steps.KINDS]
+    pages = {f"{STEPS}/{made.name}.md": _MADE_OF_KIND.format(made.name) + markdown(made) for made in manuals}
+    return {"docs/reference/diagnostics.md": diagnostics(), f"{STEPS}/README.md": kinds(manuals), **pages}
+
+
+def kinds(manuals: list[Manual]) -> str:
+    """All kinds in a table, and the keys that they share."""
+    lines = [_KINDS, "| kind | lowers to | |", "|---|---|---|"]
+    for made in manuals:
+        lines.append(
+            f"| [{made.name}]({made.name}.md) | {f'`{made.type}`' if made.type else '—'} | {made.summary} |"
+        )
+    lines += ["", "## Keys that kinds share", "", "A kind's page says which of them it takes.", NOTE, ""]
+    return "\n".join([*lines, *key_table(common_keys()), ""])
 
 
 def diagnostics() -> str:
@@ -84,10 +113,17 @@ def _fence(language: str, words: str) -> str:
 
 def check() -> int:
     """Compare what is there with what would be written; 1 where they differ."""
-    stale = [name for name, text in generate().items() if not _is(ROOT / name, text)]
+    made = generate()
+    stale = [name for name, text in made.items() if not _is(ROOT / name, text)] + unwanted(made)
     for name in stale:
         print(f"{name} is out of date: run `python tools/generate_docs.py`", file=sys.stderr)
     return 1 if stale else 0
+
+
+def unwanted(made: dict[str, str]) -> list[str]:
+    """Pages of kinds that there are no more."""
+    found = (path.relative_to(ROOT).as_posix() for path in sorted((ROOT / STEPS).glob("*.md")))
+    return [name for name in found if name not in made]
 
 
 def _is(path: Path, text: str) -> bool:
@@ -101,7 +137,10 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     if parser.parse_args().check:
         return check()
-    for name, text in generate().items():
+    made = generate()
+    for name in unwanted(made):
+        (ROOT / name).unlink()
+    for name, text in made.items():
         path = ROOT / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="\n")

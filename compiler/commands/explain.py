@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
-from importlib import import_module, resources
+from importlib import resources
 
 import click
 
-from sagewright import schemas, steps
+from sagewright import steps
 from sagewright.compiler.diagnostics import CODES
 from sagewright.compiler.suggest import nearest
 
@@ -38,25 +37,16 @@ def command(name: str | None) -> None:
 
 def page(code: str) -> str:
     """The page of a diagnostic."""
-    return resources.files("sagewright.compiler").joinpath("codes", f"{code}.md").read_text(encoding="utf-8").rstrip()
+    return (
+        resources.files("sagewright.compiler")
+        .joinpath("codes", f"{code}.md")
+        .read_text(encoding="utf-8")
+        .rstrip()
+    )
 
 
 def describe_kind(name: str) -> str:
-    """A kind: what it does, its keys, what other steps may refer to."""
-    kind = steps.find(name)
-    assert kind is not None
-    schema = schemas.load(f"steps/{name}")
-    module = import_module(kind.arguments.__module__ if kind.arguments else kind.expand.__module__)  # type: ignore[union-attr]
-    lines = [f"# {name}" + (f" → {kind.type}" if kind.type else ""), "", inspect.cleandoc(module.__doc__ or ""), "", "Keys:"]
-    required = set(schema.get("required", ()))
-    for key, value in schema["properties"].items():
-        mark = " (required)" if key in required else ""
-        default = f" Default: {value['default']}." if value.get("default") not in (None, "") else ""
-        lines.append(f"  {key}{mark}: {value.get('description') or value.get('title', '')}{default}")
-    if kind.sugar:
-        names = [sugar.shown(key) for key, sugar in kind.sugar.items()]
-        lines += ["", "References:", *(f"  ${{steps.<step>.{name}}}" for name in names)]
-    if kind.retryable:
-        lines += ["", f"Retried on: {', '.join(kind.retryable)}"]
-    lines += ["", f"Cached: {'on request' if kind.cacheable else 'no'}"]
-    return "\n".join(lines)
+    """What the reference manual says about a kind."""
+    from sagewright.compiler.manual import manual, terminal
+
+    return terminal(manual(name))

@@ -94,14 +94,12 @@ class _State:
 
 def _standing(record: Record, execution: Execution, waiting: set[str]) -> Hashable:
     """What still counts of a step; None where nothing does."""
-    if record.status in (Status.SUCCEEDED, Status.SKIPPED):
-        parent = execution.records[record.parent] if record.parent else None
-        inside = parent is not None and not parent.status.ended
-        if not inside and waiting.isdisjoint(execution.plan.dependents.get(record.name, ())):
-            return None
+    dependents = execution.plan.dependents.get(record.name, ())
+    if record.status in (Status.SUCCEEDED, Status.SKIPPED) and waiting.isdisjoint(dependents):
+        return None
     outcome = record.outcome.properties.get("Outcome") if record.outcome else None
     handled = record.status is Status.FAILED and any(
-        execution.records[name].start is not None for name in execution.plan.dependents.get(record.name, ())
+        execution.records[name].start is not None for name in dependents
     )
     return record.name, record.status, outcome, len(record.attempts), handled
 

@@ -15,7 +15,7 @@ from tests.benchmarks.warm import turns
 from tests.sdk import NO_SDK, sdk_environment, sdk_python
 
 STEPS = 200
-GROWTH = (20, 200, 2000)
+GROWTH = (10, 100, 1000)
 _SCRIPT = Path(__file__).with_name("sdk_steps.py")
 
 
@@ -44,9 +44,9 @@ def _growth(folder: Path) -> list[Figure]:
     paths = {count: lambda_chain(folder, count) for count in GROWTH}
     for path in paths.values():
         _require(compiler, path)
-    best = turns({str(n): lambda path=path: compiler.compile(path) for n, path in paths.items()}, runs=7)
+    best = turns({str(n): lambda path=path: compiler.compile(path) for n, path in paths.items()}, runs=15)
     return [
-        at_most(f"{large} lambda steps for {small}", best[str(large)] / best[str(small)], 12, "×")
+        at_most(f"{large:,} lambda steps for {small:,}", best[str(large)] / best[str(small)], 12, "×")
         for small, large in pairwise(GROWTH)
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import random
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,18 @@ from sagewright.compiler import shapes
 from sagewright.compiler.definition import steps
 from sagewright.compiler.expression import Expression
 from sagewright.compiler.types import Type
-from tests.definitions import CASES, NO_SHARED, PIPELINES, SHARED, boto_oracle, compiled, definition_of
+from tests.definitions import (
+    CASES,
+    NO_SHARED,
+    PIPELINES,
+    SHARED,
+    as_yaml,
+    boto_oracle,
+    compiled,
+    definition_of,
+    write_project,
+)
+from tests.strategies import Maker
 
 FILES = {**CASES, **{f"pipelines/{name}": path for name, path in PIPELINES.items()}}
 
@@ -60,6 +72,16 @@ def test_our_walker(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES.values(), ids=FILES)
 def test_oracles_walker(path: Path) -> None:
     assert oracle_violations(definition_of(compiled(path))) == []
+
+
+def test_pipelines_at_random(tmp_path: Path) -> None:
+    pipeline = write_project(tmp_path, script="print('run')\n")
+    for number in range(40):
+        pipeline.write_text(as_yaml(Maker(random.Random(number)).make().tree), encoding="utf-8")
+        definition = definition_of(compiled(pipeline))
+        assert violations(definition) == []
+        if SHARED.exists():
+            assert oracle_violations(definition) == []
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason=NO_SHARED)

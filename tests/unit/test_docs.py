@@ -11,6 +11,7 @@ from types import ModuleType
 
 import pytest
 
+from sagewright import steps
 from sagewright.compiler.diagnostics import CODES
 
 ROOT = Path(__file__).parents[2]
@@ -52,3 +53,37 @@ def test_fences_are_balanced_and_labelled(tool: ModuleType) -> None:
     assert len(re.findall(r"^```\w+$", text, re.M)) == len(re.findall(r"^```$", text, re.M))
     assert "<!-- no example" not in text
     assert text.count("Refused:\n\n```yaml") > 50
+
+
+def test_every_kind_has_a_page_that_the_index_leads_to(tool: ModuleType) -> None:
+    made = tool.generate()
+    pages = {f"docs/reference/steps/{name}.md" for name in steps.KINDS}
+    assert pages <= made.keys()
+    index = made["docs/reference/steps/README.md"]
+    assert re.findall(r"^\| \[(\w+)\]\(\1\.md\) \|", index, re.M) == list(steps.KINDS)
+
+
+def test_a_page_of_no_kind_is_told_and_removed(
+    tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tool, "ROOT", tmp_path)
+    monkeypatch.setattr(tool, "generate", lambda: {"docs/reference/steps/fail.md": "a page"})
+    monkeypatch.setattr(sys, "argv", ["generate_docs.py"])
+    stray = tmp_path / "docs/reference/steps/gone.md"
+    stray.parent.mkdir(parents=True)
+    stray.write_text("a page")
+    assert tool.check() == 1
+    assert "docs/reference/steps/gone.md is out of date" in capsys.readouterr().err
+    assert tool.main() == 0
+    assert [path.name for path in stray.parent.iterdir()] == ["fail.md"]
+    assert tool.check() == 0
+
+
+@pytest.mark.parametrize("folder", ["docs/guide", "docs/reference/steps"])
+def test_an_index_leads_to_every_page_and_to_nothing_else(folder: str) -> None:
+    linked = re.findall(
+        r"\]\(([^)#:]+)(?:#[^)]*)?\)", (ROOT / folder / "README.md").read_text(encoding="utf-8")
+    )
+    assert [link for link in linked if not (ROOT / folder / link).exists()] == []
+    pages = {path.name for path in (ROOT / folder).glob("*.md")} - {"README.md"}
+    assert pages - set(linked) == set()

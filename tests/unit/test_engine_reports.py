@@ -289,8 +289,19 @@ def test_what_was_decided_counts_as_long_as_it_is_asked_for() -> None:
         step("Never", after=["A", "E"]),
         parameters=GATE,
     )
-    found = explore(plan, Scenario(), {"G": True}, failures=0)
-    assert list(found.never) == ["Never"]
+    for failures in (0, 1):
+        assert list(explore(plan, Scenario(), {"G": True}, failures=failures).never) == ["Never"]
+
+
+def test_steps_of_ways_that_met_others_have_run() -> None:
+    plan = plan_of(
+        gate("One", [step("A")], [step("B")]),
+        step("C", "Callback"),
+        gate("Two", [step("D")], value={"Get": "Parameters.H"}, after=["C"]),
+        parameters=[{"Name": "One", "Type": "Boolean"}, {"Name": "H", "Type": "Boolean"}],
+    )
+    found = explore(plan, Scenario(), {"One": True, "H": True}, failures=0)
+    assert (found.never, found.states) == ({}, 2)
 
 
 # -- coverage and tests -----------------------------------------------------------------------------------------------
