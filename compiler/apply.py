@@ -82,7 +82,7 @@ def carry_out(
         return Result("unchanged", arn, plan.digest)
     compilation = plan.compilation
     with locked(compilation.place, clients, report) as lock:
-        again = observe(compilation, clients, _buckets_of(survey, clients))
+        again = observe(compilation, clients, survey.later(plan.uploads) if survey else None)
         if again.action == "unchanged":
             return Result("unchanged", again.deployed.arn if again.deployed else None, again.digest)
         if again.deployed != plan.deployed:
@@ -91,11 +91,6 @@ def carry_out(
                 "look again: run upsert again",
             )
         return _Execution(again, clients, lock, report, force).run()
-
-
-def _buckets_of(survey: Survey | None, clients: Clients) -> Survey:
-    """A survey that still knows the buckets, and looks again for assets."""
-    return Survey(clients) if survey is None else survey.without_assets()
 
 
 # -- before anything is changed ---------------------------------------------------------------------------------------

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from sagewright.compiler import graph
 from sagewright.compiler.diagnostics import Related, Sink, Span
 from sagewright.compiler.graph import Edge, Program
 from sagewright.compiler.model import Step
-from sagewright.compiler.source import Origin
+from sagewright.compiler.source import Origin, own_origin
 from sagewright.compiler.suggest import listing, nearest
 
 MAX_NAME = 64
@@ -147,7 +149,43 @@ def _check_contradiction(name: str, incoming: list[Edge], sink: Sink) -> None:
             return
 
 
-CHECKS: tuple[Callable[[Program, Sink], None], ...] = (check_names, check_dependencies, check_cycles, check_branches)
+def check_written_out(program: Program, sink: Sink) -> None:
+    """`{Get: Parameters.X}` and `{Get: Steps.S...}`, as they may stand in `api:` and in native steps, name what is there."""
+    known = {
+        "Parameters": ("SW303", "parameter", program.pipeline.parameters.keys()),
+        "Steps": ("SW301", "step", program.nodes.keys() | program.unknowable),
+    }
+    for node in program.nodes.values():
+        for text in _written_out((node.step.arguments, node.step.extra, node.step.source.step_api)):
+            root, name = (*re.split(r"[.\[]", text)[:2], "")[:2]
+            code, what, names = known.get(root, ("", "", (name,)))
+            if name not in names:
+                near = nearest(name, names)
+                place = own_origin(text) or node.step.source.name_origin
+                help = f"did you mean `{near}`?" if near else None
+                sink.report(code, f"unknown {what} `{name}`", place.span(), help=help)
+
+
+def _written_out(value: Any) -> Iterator[str]:
+    """The texts of every `{Get: ...}`."""
+    if isinstance(value, dict):
+        text = value.get("Get")
+        if isinstance(text, str) and len(value) == 1:
+            yield text
+        for item in value.values():
+            yield from _written_out(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _written_out(item)
+
+
+CHECKS: tuple[Callable[[Program, Sink], None], ...] = (
+    check_names,
+    check_dependencies,
+    check_cycles,
+    check_branches,
+    check_written_out,
+)
 
 
 def check(program: Program, sink: Sink) -> None:

@@ -27,6 +27,7 @@ class Survey:
     """Assets that are known to be there, by bucket and key, with their sizes."""
     _listed: set[tuple[str, str]] = field(default_factory=set)
     """Buckets and prefixes that were listed to the end: what was not found there is not there."""
+    _missing: set[tuple[str, str]] = field(default_factory=set)
     _turn: threading.RLock = field(default_factory=threading.RLock)
 
     def guard(self, account: str | None, target: str) -> None:
@@ -87,12 +88,16 @@ class Survey:
                 self._listed.add((bucket, prefix))
                 return
 
-    def without_assets(self) -> Survey:
-        """Assets may have come and gone since they were listed."""
-        return Survey(self.clients, self.account, self._buckets, _turn=self._turn)
+    def later(self, missing: Iterable[Upload]) -> Survey:
+        """For a second look: assets may have gone since they were listed; what was `missing` is uploaded anyhow."""
+        made = Survey(self.clients, self.account, self._buckets, _turn=self._turn)
+        made._missing.update((upload.bucket, upload.key) for upload in missing)
+        return made
 
     def knows(self, upload: Upload) -> bool | None:
         """Is the asset in its bucket, whole? None where it was not listed."""
+        if (upload.bucket, upload.key) in self._missing:
+            return False
         size = self._objects.get((upload.bucket, upload.key))
         if size is not None:
             return _is_whole(upload, size)

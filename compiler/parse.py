@@ -5,34 +5,30 @@ Goes on after errors: a step with mistakes is still there for others to refer to
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
 from typing import Any
 
 from sagewright import schemas, steps
+from sagewright.compiler.defaults import Defaults, longhand, mapping, without_nulls
 from sagewright.compiler.diagnostics import Related, Sink, Span
 from sagewright.compiler.kind import StepKind
 from sagewright.compiler.matrix import combinations
 from sagewright.compiler.merge import merge
-from sagewright.compiler.model import Cache, Dependency, Parameter, Pipeline, RetryPolicy, Step
+from sagewright.compiler.model import Dependency, Pipeline, Step
+from sagewright.compiler.parameters import NAME, parameters
 from sagewright.compiler.policies import parse_cache, parse_retry
 from sagewright.compiler.project import Settings
 from sagewright.compiler.source import Document, Map, Origin, Seq, key_origin, key_origins, origin
 from sagewright.compiler.suggest import listing, nearest
 from sagewright.compiler.template import Failed, Namespace, has_template, render, report_misplaced
-from sagewright.compiler.types import Type, type_of
 from sagewright.compiler.validate import is_reference, validate
 
 MAX_STEPS = 5_000
 """SageMaker's 1,048,576 characters of definition hold no more: the smallest step takes about 80 with its commas, and
 real ones ten times that."""
-MAX_PARAMETERS = 200
 MAX_NAME = 64
-NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _WHEN = {"completed": "Completed", "failed": "Failed", "stopped": "Stopped", "any": "Any"}
-_FRAMEWORK = re.compile(r"[a-z][a-z0-9-]*:[A-Za-z0-9._-]+")
 
 
 @dataclass(slots=True)
@@ -41,14 +37,12 @@ class _Reader:
 
     settings: Settings
     sink: Sink
-    defaults: tuple[Map, ...]
-    """Project's general, project's `kinds`, pipeline's general, pipeline's `kinds`: weakest first."""
+    defaults: Defaults
     retries: Map
     names: dict[str, Origin] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
     groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """The steps that a matrix makes, by the name that stands in the file."""
-    used_defaults: set[tuple[int, str]] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,23 +65,24 @@ def parse(document: Document, settings: Settings, sink: Sink) -> Parsed | None:
         return None
     name = _name(root, settings, sink)
     namespaces = {**settings.namespaces, "pipeline": Namespace("pipeline", {"name": name})}
-    root = _rendered(root, ("steps",), namespaces, sink)  # steps one by one: a matrix renders them several times
-    view = _without_nulls(root, schemas.load("pipeline"))
+    root = _rendered(
+        root, ("steps",), namespaces, sink
+    )  # steps one by one: a matrix renders them several times
+    view = without_nulls(root, schemas.load("pipeline"))
     validate(view, "pipeline", sink, where, "the pipeline")
     if "triggers" in view:
         _unbuilt(view, "triggers", sink)
-    own = _mapping(view, "defaults")
+    own = mapping(view, "defaults")
     project_defaults = render(settings.defaults, namespaces, sink)
-    layers = (project_defaults, _mapping(project_defaults, "kinds"), own, _mapping(own, "kinds"))
-    retries = merge(settings.retry_policies, _mapping(view, "retry_policies"))
-    reader = _Reader(settings, sink, layers, retries)
-    _check_default_kinds(reader)
-    read = tuple(_steps(reader, _mapping(view, "steps"), _Place(namespaces)))
-    _check_default_keys(reader)
+    retries = merge(settings.retry_policies, mapping(view, "retry_policies"))
+    reader = _Reader(settings, sink, Defaults(project_defaults, own), retries)
+    reader.defaults.check_kinds(sink)
+    read = tuple(_steps(reader, mapping(view, "steps"), _Place(namespaces)))
+    reader.defaults.check_keys(sink)
     pipeline = Pipeline(
         name=name,
         document=document,
-        parameters=_parameters(view, sink),
+        parameters=parameters(mapping(view, "parameters"), key_origin(view, "parameters"), sink),
         steps=_with_groups(read, reader.groups) if reader.groups else read,
         description=_literal(view, "description"),
         display_name=_literal(view, "display_name"),
@@ -95,7 +90,7 @@ def parse(document: Document, settings: Settings, sink: Sink) -> Parsed | None:
         experiment=view.get("experiment"),
         mlflow=view.get("mlflow"),
         parallelism=view.get("parallelism") if isinstance(view.get("parallelism"), int) else None,
-        tags=merge(settings.tags, _mapping(view, "tags")),
+        tags=merge(settings.tags, mapping(view, "tags")),
     )
     return Parsed(pipeline, frozenset(reader.broken), frozenset(reader.names), reader.groups)
 
@@ -113,11 +108,6 @@ def _name(root: Map, settings: Settings, sink: Sink) -> str:
     return f"{rendered}{settings.name_suffix}" if isinstance(rendered, str) and type(rendered) is str else ""
 
 
-def _mapping(data: Map, key: str) -> Map:
-    value = data.get(key)
-    return value if isinstance(value, Map) else Map()
-
-
 def _literal(data: Map, key: str) -> str | None:
     value = data.get(key)
     return value.replace("$${", "${") if type(value) is str else None
@@ -130,81 +120,6 @@ def _unbuilt(data: Map, key: str, sink: Sink) -> None:
 
 def _span(place: Origin | None) -> Span | None:
     return place.span() if place else None
-
-
-# -- parameters -------------------------------------------------------------------------------------------------------
-
-
-def _parameters(root: Map, sink: Sink) -> dict[str, Parameter]:
-    declared = _mapping(root, "parameters")
-    if len(declared) > MAX_PARAMETERS:
-        place = key_origin(root, "parameters")
-        sink.report("SW701", f"{len(declared):,} parameters: SageMaker takes at most {MAX_PARAMETERS}", _span(place))
-    found = {}
-    for name, value in declared.items():
-        place = key_origin(declared, name)
-        if not NAME.fullmatch(name):
-            message = f"`{name[:80]}` is no parameter's name: at most 64 letters, digits, `-` and `_`"
-            sink.report("SW310", message, _span(place))
-        found[name] = _parameter(name, value, declared, place, sink)
-    return found
-
-
-def _parameter(name: str, value: Any, declared: Map, place: Origin | None, sink: Sink) -> Parameter:
-    if not isinstance(value, Map):
-        if isinstance(value, Failed) or not isinstance(value, (str, int, float, bool)):
-            return Parameter(name, Type.ANY, origin=place)
-        default = value.replace("$${", "${") if isinstance(value, str) else value
-        return Parameter(name, type_of(value), default, origin=place)
-    default = value.get("default")
-    kind = value.get("type")
-    known = {t.value: t for t in Type if t is not Type.ANY}
-    if kind is None and default is None and "enum" in value:
-        kind = "String"
-    if kind is None and not isinstance(default, (str, int, float, bool)):
-        message = f"the parameter `{name}` has neither a type nor a default to tell it by"
-        sink.report("SW202", message, _span(place), notes=["for example `type: Integer`"])
-        return Parameter(name, Type.ANY, origin=place)
-    untold = kind is not None or isinstance(default, Failed)  # the type is wrong, or cannot be seen
-    wanted = known.get(kind, Type.ANY) if isinstance(kind, str) else Type.ANY if untold else type_of(default)
-    _check_default(name, default, wanted, value, sink)
-    written = value.get("enum")
-    enum = written if isinstance(written, Seq) else Seq()
-    _check_enum(name, default, enum, wanted, value, sink)
-    description = value.get("description")
-    return Parameter(name, wanted, default, tuple(enum), description if isinstance(description, str) else None, place)
-
-
-def _check_default(name: str, default: Any, wanted: Type, value: Map, sink: Sink) -> None:
-    if default is None or isinstance(default, (Map, Seq, Failed)) or wanted is Type.ANY:
-        return
-    given = type_of(default)
-    if given is wanted or (given is Type.INTEGER and wanted is Type.FLOAT):
-        return
-    help = "quote it" if wanted is Type.STRING else "write it without quotes" if given is Type.STRING else None
-    message = f"the default of `{name}` is of type {given}, the parameter is of type {wanted}"
-    sink.report("SW405", message, _span(origin(value, "default")), help=help)
-
-
-def _check_enum(name: str, default: Any, enum: Any, wanted: Type, value: Map, sink: Sink) -> None:
-    if not enum:
-        return
-    if wanted is not Type.STRING:
-        message = f"`{name}` is of type {wanted}: SageMaker has `enum` for String parameters only"
-        sink.report("SW208", message, _span(key_origin(value, "enum")))
-        return
-    for index, item in enumerate(enum):
-        if not isinstance(item, str):
-            sink.report("SW405", f"the enum of `{name}` holds texts only", _span(origin(enum, index)), help="quote it")
-    if isinstance(default, str) and not isinstance(default, Failed) and default not in enum:
-        near = nearest(default, [item for item in enum if isinstance(item, str)])
-        sink.report(
-            "SW404",
-            f'the default "{default}" of `{name}` is not in its enum',
-            _span(origin(value, "default")),
-            help=f"did you mean `{near}`?" if near else None,
-            notes=[f"its enum is {listing([str(item) for item in enum])}"],
-        )
 
 
 # -- steps ------------------------------------------------------------------------------------------------------------
@@ -273,7 +188,9 @@ def _is_name(reader: _Reader, name: str, place: Origin) -> bool:
         reader.sink.report("SW311", message, place.span(), help="give the matrix to the step itself")
     else:
         first_place = Related(f"`{name}` is first used here", taken.span())
-        reader.sink.report("SW309", f"the step name `{name}` is used twice", place.span(), related=[first_place])
+        reader.sink.report(
+            "SW309", f"the step name `{name}` is used twice", place.span(), related=[first_place]
+        )
     return False
 
 
@@ -282,7 +199,9 @@ def _matrix(reader: _Reader, name: str, body: Map, place: Origin, where: _Place)
     written = Map({"matrix": body["matrix"]}, body.node)
     matrix = render(written, where.namespaces, reader.sink)["matrix"]
     if not isinstance(matrix, Map):
-        reader.sink.report("SW203", "`matrix` is a mapping from axes to lists of values", _span(origin(body, "matrix")))
+        reader.sink.report(
+            "SW203", "`matrix` is a mapping from axes to lists of values", _span(origin(body, "matrix"))
+        )
         reader.names[name] = place
         reader.broken.add(name)
         return
@@ -331,8 +250,8 @@ def _step(reader: _Reader, name: str, written: Map, place: Origin, where: _Place
     schema = schemas.load(f"steps/{kind.name}")
     before = reader.sink.reported
     own = _rendered(written, kind.branches, where.namespaces, reader.sink)
-    merged = _with_defaults(reader, kind, _without_lacking(reader, kind, own, schema), schema)
-    body = _without_nulls(longhand(merged, kind), schema)
+    merged = reader.defaults.under(_without_lacking(reader, kind, own, schema), kind, schema)
+    body = without_nulls(longhand(merged, kind), schema)
     validate(body, f"steps/{kind.name}", reader.sink, place, f"the step `{name}`")
     depends_on = tuple(_dependencies(body))
     retry = parse_retry(body, kind, reader.retries, reader.sink, inherited="retry" not in written)
@@ -370,7 +289,12 @@ def _kind(reader: _Reader, name: str, body: Map, place: Origin) -> StepKind | No
         _unbuilt(body, "uses", sink)
         return None
     if body.get("kind") is None:
-        sink.report("SW202", f"the step `{name}` lacks the key `kind`", place.span(), notes=[f"kinds are {listing(steps.names())}"])
+        sink.report(
+            "SW202",
+            f"the step `{name}` lacks the key `kind`",
+            place.span(),
+            notes=[f"kinds are {listing(steps.names())}"],
+        )
         return None
     word = body["kind"]
     at = origin(body, "kind")
@@ -391,16 +315,22 @@ def _kind(reader: _Reader, name: str, body: Map, place: Origin) -> StepKind | No
 
 def _without_lacking(reader: _Reader, kind: StepKind, body: Map, schema: dict[str, Any]) -> Map:
     """`body` without the keys that steps have, but not this kind: each is told here, and not again by the schema."""
-    lacking = [key for key in ("retry", "cache", "role", "tags") if key in body and key not in schema["properties"]]
+    lacking = [
+        key for key in ("retry", "cache", "role", "tags") if key in body and key not in schema["properties"]
+    ]
     for key in lacking:
-        code, verb = ("SW213", "is not retried by SageMaker") if key == "retry" else ("SW211", f"has no `{key}`")
+        code, verb = (
+            ("SW213", "is not retried by SageMaker") if key == "retry" else ("SW211", f"has no `{key}`")
+        )
         reader.sink.report(code, f"a step of kind `{kind.name}` {verb}", _span(key_origin(body, key)))
     return Map({k: v for k, v in body.items() if k not in lacking}, body.node) if lacking else body
 
 
 def _dependencies(body: Map) -> Iterator[Dependency]:
     written = body.get("depends_on")
-    entries: Any = written if isinstance(written, Seq) else Seq([written], None) if isinstance(written, str) else ()
+    entries: Any = (
+        written if isinstance(written, Seq) else Seq([written], None) if isinstance(written, str) else ()
+    )
     for index, entry in enumerate(entries):
         at = origin(entries, index) or origin(body, "depends_on")
         if is_reference(entry) or isinstance(entry, Failed):
@@ -409,126 +339,8 @@ def _dependencies(body: Map) -> Iterator[Dependency]:
             yield Dependency(entry, origin=at)
         elif isinstance(entry, Map) and isinstance(entry.get("step"), str):
             when = entry.get("when", "completed")
-            yield Dependency(entry["step"], _WHEN.get(when, "Completed") if isinstance(when, str) else "Completed", origin(entry, "step"))
-
-
-# -- defaults and shorthands ------------------------------------------------------------------------------------------
-
-
-def _with_defaults(reader: _Reader, kind: StepKind, body: Map, schema: dict[str, Any]) -> Map:
-    """The step over its defaults. A general default reaches the kinds that have the key; under `kinds` it must be one."""
-    known = schema["properties"]
-    made = Map()
-    for index, layer in enumerate(reader.defaults):
-        source = _mapping(layer, kind.name) if index % 2 else layer
-        chosen = {key: value for key, value in source.items() if key in known and key != "kind"}
-        if index % 2 == 0:
-            reader.used_defaults.update((index, key) for key in chosen)
-        if chosen:
-            made = merge(made, longhand(Map(chosen, source.node), kind))
-    return merge(made, longhand(body, kind)) if made else body
-
-
-def _check_default_kinds(reader: _Reader) -> None:
-    """Under `kinds.<kind>`, the kind must exist and have the keys."""
-    for layer in reader.defaults[1::2]:
-        for name, body in layer.items():
-            kind = steps.find(name)
-            if kind is None:
-                near = nearest(name, steps.names())
-                help = f"did you mean `{near}`?" if near else None
-                reader.sink.report("SW207", f"unknown kind `{name}`", _span(key_origin(layer, name)), help=help)
-                continue
-            if not isinstance(body, Map):
-                reader.sink.report("SW203", f"`kinds.{name}` is a mapping", _span(origin(layer, name)))
-                continue
-            known = schemas.load(f"steps/{name}")["properties"]
-            for key in body:
-                if key not in known or key == "kind":
-                    near = nearest(key, list(known))
-                    help = f"did you mean `{near}`?" if near else None
-                    reader.sink.report("SW211", f"the kind `{name}` has no key `{key}`", _span(key_origin(body, key)), help=help)
-
-
-def _check_default_keys(reader: _Reader) -> None:
-    """A general default that no step took may be one that no kind has."""
-    for index in (0, 2):
-        layer = reader.defaults[index]
-        for key in layer:
-            if key == "kinds" or (index, key) in reader.used_defaults or key in _all_keys():
-                continue
-            near = nearest(key, _all_keys())
-            help = f"did you mean `{near}`?" if near else None
-            reader.sink.report("SW201", f"no kind of step has the key `{key}`", _span(key_origin(layer, key)), help=help)
-
-
-@cache
-def _all_keys() -> frozenset[str]:
-    return frozenset(key for name in steps.names() for key in schemas.load(f"steps/{name}")["properties"])
-
-
-def longhand(body: Map, kind: StepKind) -> Map:
-    """`body` with its shorthands made long: `instance: x` is `instance: {type: x}`."""
-    for path, member in {**kind.longhand, "image": "framework"}.items():
-        body = _made_long(body, path.split("."), member)
-    return body
-
-
-def _made_long(body: Map, path: list[str], member: str) -> Map:
-    """`body` with the shorthand at `path` made long; `*` stands for every key."""
-    key, *rest = path
-    changed: dict[str, Any] = {}
-    for name in body if key == "*" else (key,) if key in body else ():
-        value = body[name]
-        if not rest:
-            changed[name] = _long(body, name, member)
-        elif isinstance(value, Map):
-            changed[name] = _made_long(value, rest, member)
-    if all(made is body[name] for name, made in changed.items()):
-        return body
-    return Map({**body, **changed}, body.node)
-
-
-def _long(container: Map, key: str, member: str) -> Any:
-    value = container[key]
-    if isinstance(value, (Map, Seq)) or value is None:
-        return value
-    data = {member: value}
-    if member == "framework":  # of an image that is no URI
-        if not isinstance(value, str) or not _FRAMEWORK.fullmatch(value):
-            return value
-        data["framework"], data["version"] = value.split(":", 1)
-    place = origin(container, key)
-    return Map(data, place.node if place else None)
-
-
-def _without_nulls(value: Any, schema: Mapping[str, Any], *, declares: bool = False) -> Any:
-    """`null` leaves a key out. It stays where it says something: over a built-in default, or as a value of its own,
-    and where it is a mistake, as an entry of what `declares` things."""
-    if not isinstance(value, Map):
-        return value
-    properties, others = schema.get("properties"), schema.get("additionalProperties")
-    if properties is None and not isinstance(others, dict):
-        return value
-    changed: dict[str, Any] = {}
-    for key, item in value.items():
-        child = (properties or {}).get(key, others if isinstance(others, dict) else None)
-        if item is None:
-            if declares:
-                continue
-            if child is None or not ("default" in child or "null" in child.get("type", ()) or not child):
-                changed[key] = _LEFT_OUT
-        elif child and isinstance(item, Map):
-            stripped = _without_nulls(item, child, declares=key in _DECLARING)
-            if stripped is not item:
-                changed[key] = stripped
-    if not changed:
-        return value
-    return Map({k: v for k, v in {**value, **changed}.items() if v is not _LEFT_OUT}, value.node)
-
-
-_LEFT_OUT = object()
-_DECLARING = frozenset(("parameters", "steps", "then", "else", "body"))
-"""Keys whose entries are declared there, and never merged over others: an empty one is a mistake."""
-
-__all__ = ["Cache", "RetryPolicy", "is_reference", "longhand", "parse", "pipeline_name"]
+            yield Dependency(
+                entry["step"],
+                _WHEN.get(when, "Completed") if isinstance(when, str) else "Completed",
+                origin(entry, "step"),
+            )

@@ -111,6 +111,9 @@ def _bind_entry(value: Any, container: Map | Seq, key: str | int, names: Names) 
 def _bind(value: Any, names: Names) -> Any:
     """A copy of `value` with expressions for references, and texts that know their place."""
     if isinstance(value, Map):
+        written_out = value.get("Get")
+        if isinstance(written_out, str):
+            names.used.add(written_out.removeprefix("Parameters."))
         nodes = _value_nodes(value.node)
         return Map(
             {

@@ -20,11 +20,11 @@ from sagewright.compiler.assets import (
     file_asset,
     script_asset,
 )
+from sagewright.compiler.defaults import longhand
 from sagewright.compiler.diagnostics import CODES, Sink, Span
 from sagewright.compiler.expression import EXPRESSIONS, ExecutionRef, Join, JsonGet, ParameterRef, StepRef
 from sagewright.compiler.kind import Function, StepKind
 from sagewright.compiler.model import Step
-from sagewright.compiler.parse import longhand
 from sagewright.compiler.source import Map, Origin, Seq, Text, key_origin, origin, read_bytes, scalar_text
 from sagewright.compiler.types import Type
 

@@ -289,10 +289,11 @@ def test_results_about_images_are_uploaded_as_they_come() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [("{", "is not JSON"), ("[1]", "holds no JSON object"), ("\\xff", "is not JSON")]
+    ("content", "message"),
+    [(b"{", "is not JSON"), (b"[1]", "holds no JSON object"), (b"\xff", "is not JSON")],
 )
-def test_files_that_are_no_configuration(content: str, message: str, tmp_path: Path) -> None:
-    (tmp_path / "c.json").write_bytes(b"\xff" if content == "\\xff" else content.encode())
+def test_files_that_are_no_configuration(content: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / "c.json").write_bytes(content)
     rest = step("clarify_check", "DATA_BIAS", CLARIFY.replace("s3://b/analysis_config.json", "c.json"))
     result = compile_steps(tmp_path, rest)
     assert told(result) == [("SW205", "c.json")]
@@ -341,7 +342,12 @@ def test_clarify_has_no_statistics(reference: str, code: str, tmp_path: Path) ->
         ("DATA_BIAS", "", "SW204", "DATA_BIAS"),
         ("MODEL_QUALITY", "", "SW202", "check"),
         ("MODEL_QUALITY", "problem: Clustering", "SW204", "Clustering"),
-        ("MODEL_QUALITY", "problem: Regression\nrecord_preprocessor: a.py", "SW208", "record_preprocessor"),
+        (
+            "MODEL_QUALITY",
+            "problem: Regression\nrecord_preprocessor: s3://b/a.py",
+            "SW208",
+            "record_preprocessor",
+        ),
         ("DATA_QUALITY", "problem: Regression", "SW208", "problem"),
         ("DATA_QUALITY", "ground_truth: _c0", "SW208", "ground_truth"),
         ("DATA_QUALITY", "post_analytics: a.py", "SW801", "a.py"),
@@ -350,7 +356,7 @@ def test_clarify_has_no_statistics(reference: str, code: str, tmp_path: Path) ->
         ("DATA_QUALITY", "supplied: {statistcs: s3://b/s}", "SW201", "statistcs"),
         ("DATA_QUALITY", "supplied: {statistics: b/s}", "SW205", "b/s"),
         ("DATA_QUALITY", "skip: yes", "SW203", "yes"),
-        ("DATA_QUALITY", 'skip: "${execution.id}"', "SW401", "${execution.id}"),
+        ("DATA_QUALITY", 'skip: "${execution.id}"', "SW401", "execution.id"),
         ("DATA_QUALITY", "max_runtime: soon", "SW205", "soon"),
         ("DATA_QUALITY", "model: m", "SW201", "model"),
         ("DATA_QUALITY", "retry: standard", "SW213", "retry"),
@@ -399,8 +405,8 @@ def test_mistakes_of_clarify_checks(check: str, rest: str, code: str, at: str, t
 @pytest.mark.parametrize(
     ("config", "code", "at"),
     [
-        ('{label: "${execution.id}"}', "SW209", "${execution.id}"),
-        ('{methods: {shap: {baseline: ["${execution.id}"]}}}', "SW209", "${execution.id}"),
+        ('{label: "${execution.id}"}', "SW209", "execution.id"),
+        ('{methods: {shap: {baseline: ["${execution.id}"]}}}', "SW209", "execution.id"),
         ("{predictor: {model_name: m}}", "SW208", "model_name"),
         ("missing.json", "SW801", "missing.json"),
         ("../outside.json", "SW802", "../outside.json"),
@@ -442,9 +448,7 @@ def monitored(text: str) -> str:
 
 
 def steps_of(text: str, folder: Path, after: str = "") -> list[dict[str, Any]]:
-    result = compile_steps(
-        folder, f"First: {{kind: fail, message: no}}\n{monitored(text)}{after}".split("\n", 1)[1]
-    )
+    result = compile_steps(folder, monitored(text) + after)
     assert result.definition is not None, result.diagnostics
     return result.definition["Steps"]
 

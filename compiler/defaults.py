@@ -1,0 +1,157 @@
+"""`defaults:` under the keys of steps, shorthands made long, and what `null` leaves out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from sagewright import schemas, steps
+from sagewright.compiler.diagnostics import Sink, Span
+from sagewright.compiler.kind import StepKind
+from sagewright.compiler.merge import merge
+from sagewright.compiler.source import Map, Origin, Seq, key_origin, origin
+from sagewright.compiler.suggest import nearest
+
+_FRAMEWORK = re.compile(r"[a-z][a-z0-9-]*:[A-Za-z0-9._-]+")
+"""An image's short form: `xgboost:1.7-1`."""
+
+
+class Defaults:
+    """The project's general ones, its `kinds`, the pipeline's general ones, its `kinds`: weakest first."""
+
+    def __init__(self, project: Map, pipeline: Map) -> None:
+        self.layers = (project, mapping(project, "kinds"), pipeline, mapping(pipeline, "kinds"))
+        self._used: set[tuple[int, str]] = set()
+
+    def under(self, body: Map, kind: StepKind, schema: dict[str, Any]) -> Map:
+        """A step over its defaults. A general default reaches the kinds that have the key; under `kinds` it must be one."""
+        known = schema["properties"]
+        made = Map()
+        for index, layer in enumerate(self.layers):
+            source = mapping(layer, kind.name) if index % 2 else layer
+            chosen = {key: value for key, value in source.items() if key in known and key != "kind"}
+            if index % 2 == 0:
+                self._used.update((index, key) for key in chosen)
+            if chosen:
+                made = merge(made, longhand(Map(chosen, source.node), kind))
+        return merge(made, longhand(body, kind)) if made else body
+
+    def check_kinds(self, sink: Sink) -> None:
+        """Under `kinds.<kind>`, the kind must exist and have the keys."""
+        for layer in self.layers[1::2]:
+            for name, body in layer.items():
+                kind = steps.find(name)
+                if kind is None:
+                    near = nearest(name, steps.names())
+                    help = f"did you mean `{near}`?" if near else None
+                    sink.report("SW207", f"unknown kind `{name}`", _span(key_origin(layer, name)), help=help)
+                    continue
+                if not isinstance(body, Map):
+                    sink.report("SW203", f"`kinds.{name}` is a mapping", _span(origin(layer, name)))
+                    continue
+                known = schemas.load(f"steps/{name}")["properties"]
+                for key in body:
+                    if key not in known or key == "kind":
+                        near = nearest(key, list(known))
+                        help = f"did you mean `{near}`?" if near else None
+                        sink.report(
+                            "SW211",
+                            f"the kind `{name}` has no key `{key}`",
+                            _span(key_origin(body, key)),
+                            help=help,
+                        )
+
+    def check_keys(self, sink: Sink) -> None:
+        """A general default that no step took may be one that no kind has."""
+        for index in (0, 2):
+            layer = self.layers[index]
+            for key in layer:
+                if key == "kinds" or (index, key) in self._used or key in _all_keys():
+                    continue
+                near = nearest(key, _all_keys())
+                help = f"did you mean `{near}`?" if near else None
+                sink.report(
+                    "SW201", f"no kind of step has the key `{key}`", _span(key_origin(layer, key)), help=help
+                )
+
+
+@cache
+def _all_keys() -> frozenset[str]:
+    return frozenset(key for name in steps.names() for key in schemas.load(f"steps/{name}")["properties"])
+
+
+def longhand(body: Map, kind: StepKind) -> Map:
+    """`body` with its shorthands made long: `instance: x` is `instance: {type: x}`."""
+    for path, member in {**kind.longhand, "image": "framework"}.items():
+        body = _made_long(body, path.split("."), member)
+    return body
+
+
+def _made_long(body: Map, path: list[str], member: str) -> Map:
+    """`body` with the shorthand at `path` made long; `*` stands for every key."""
+    key, *rest = path
+    changed: dict[str, Any] = {}
+    for name in body if key == "*" else (key,) if key in body else ():
+        value = body[name]
+        if not rest:
+            changed[name] = _long(body, name, member)
+        elif isinstance(value, Map):
+            changed[name] = _made_long(value, rest, member)
+    if all(made is body[name] for name, made in changed.items()):
+        return body
+    return Map({**body, **changed}, body.node)
+
+
+def _long(container: Map, key: str, member: str) -> Any:
+    value = container[key]
+    if isinstance(value, (Map, Seq)) or value is None:
+        return value
+    data = {member: value}
+    if member == "framework":  # of an image that is no URI
+        if not isinstance(value, str) or not _FRAMEWORK.fullmatch(value):
+            return value
+        data["framework"], data["version"] = value.split(":", 1)
+    place = origin(container, key)
+    return Map(data, place.node if place else None)
+
+
+def without_nulls(value: Any, schema: Mapping[str, Any], *, declares: bool = False) -> Any:
+    """`null` leaves a key out. It stays where it says something: over a built-in default, or as a value of its own,
+    and where it is a mistake, as an entry of what `declares` things."""
+    if not isinstance(value, Map):
+        return value
+    properties, others = schema.get("properties"), schema.get("additionalProperties")
+    if properties is None and not isinstance(others, dict):
+        return value
+    changed: dict[str, Any] = {}
+    for key, item in value.items():
+        child = (properties or {}).get(key, others if isinstance(others, dict) else None)
+        if item is None:
+            if declares:
+                continue
+            if child is None or not ("default" in child or "null" in child.get("type", ()) or not child):
+                changed[key] = _LEFT_OUT
+        elif child and isinstance(item, Map):
+            stripped = without_nulls(item, child, declares=key in _DECLARING)
+            if stripped is not item:
+                changed[key] = stripped
+    if not changed:
+        return value
+    return Map({k: v for k, v in {**value, **changed}.items() if v is not _LEFT_OUT}, value.node)
+
+
+_LEFT_OUT = object()
+_DECLARING = frozenset(("parameters", "steps", "then", "else", "body"))
+"""Keys whose entries are declared there, and never merged over others: an empty one is a mistake."""
+
+
+def mapping(data: Map, key: str) -> Map:
+    """The mapping under a key; an empty one where there is none."""
+    value = data.get(key)
+    return value if isinstance(value, Map) else Map()
+
+
+def _span(place: Origin | None) -> Span | None:
+    return place.span() if place else None
