@@ -43,10 +43,12 @@ def check_dependencies(program: Program, sink: Sink) -> None:
     for edge in program.edges:
         if edge.reason == "data" and program.nodes[edge.source].step.type == "Fail":
             message = f"`{edge.target}` refers to `{edge.source}`, and nothing comes after a Fail step"
-            sink.report("SW503", message, _span(edge.origin))
+            sink.report("SW503", message, edge.origin)
 
 
-def _check_dependency(step: Step, name: str, place: Origin | None, steps: dict[str, Step], program: Program, sink: Sink) -> None:
+def _check_dependency(
+    step: Step, name: str, place: Origin | None, steps: dict[str, Step], program: Program, sink: Sink
+) -> None:
     other = steps.get(name)
     if other is None:
         if name in program.nodes or name in program.unknowable:
@@ -54,14 +56,16 @@ def _check_dependency(step: Step, name: str, place: Origin | None, steps: dict[s
         near = nearest(name, steps)
         help = f"did you mean `{near}`?" if near else None
         notes = [] if near else [f"there are {listing(list(steps))}"]
-        sink.report("SW301", f"unknown step `{name}`", _span(place), help=help, notes=notes)
+        sink.report("SW301", f"unknown step `{name}`", place, help=help, notes=notes)
     elif other.kind.type == "Fail":
         related = [Related(f"`{name}` ends the execution", other.name_origin.span())]
         message = f"`{step.name}` depends on `{name}`, and nothing comes after a Fail step"
-        sink.report("SW503", message, _span(place), related=related)
+        sink.report("SW503", message, place, related=related)
     elif other.kind.type == "Condition":
         message = f"`{step.name}` depends on the condition `{name}`: SageMaker has rejected that"
-        sink.report("SW903", message, _span(place), help=f"use `steps.{name}.outcome` in an `if:`, or depend on steps")
+        sink.report(
+            "SW903", message, place, help=f"use `steps.{name}.outcome` in an `if:`, or depend on steps"
+        )
 
 
 def check_cycles(program: Program, sink: Sink) -> None:
@@ -92,7 +96,11 @@ def check_branches(program: Program, sink: Sink) -> None:
 
 
 def _branches_needed(
-    program: Program, name: str, incoming: list[Edge], needs: dict[str, frozenset[tuple[str, str]]], sink: Sink
+    program: Program,
+    name: str,
+    incoming: list[Edge],
+    needs: dict[str, frozenset[tuple[str, str]]],
+    sink: Sink,
 ) -> frozenset[tuple[str, str]]:
     """The branches that must be taken for a step to run; what contradicts itself is reported once, where it begins."""
     node = program.nodes[name]
@@ -104,7 +112,9 @@ def _branches_needed(
         if edge.reason in ("run condition", "branch"):
             continue
         outside = [branch for branch in needs[edge.source] if branch not in opted]
-        conflict = next((b for b in needs[edge.source] if any(b[0] == o[0] and b[1] != o[1] for o in found)), None)
+        conflict = next(
+            (b for b in needs[edge.source] if any(b[0] == o[0] and b[1] != o[1] for o in found)), None
+        )
         if conflict is not None:
             _report_never(program, name, conflict, found, edge, sink)
             return frozenset()  # nothing downstream is told again
@@ -117,13 +127,20 @@ def _branches_needed(
 
 
 def _report_never(
-    program: Program, name: str, conflict: tuple[str, str], found: dict[tuple[str, str], Edge | None], edge: Edge, sink: Sink
+    program: Program,
+    name: str,
+    conflict: tuple[str, str],
+    found: dict[tuple[str, str], Edge | None],
+    edge: Edge,
+    sink: Sink,
 ) -> None:
     condition = conflict[0]
     other = next(o for o in found if o[0] == condition and o[1] != conflict[1])
     first = found[other]
     related = [Related(_why(e), span) for e in (first, edge) if e is not None and (span := _span(e.origin))]
-    message = f"`{name}` can never run: it needs both branches of `{condition}`, and one of them is always skipped"
+    message = (
+        f"`{name}` can never run: it needs both branches of `{condition}`, and one of them is always skipped"
+    )
     span = _span(edge.origin) or program.nodes[name].step.source.name_origin.span()
     sink.report("SW504", message, span, related=related)
 
@@ -134,18 +151,22 @@ def _report_outside(program: Program, edge: Edge, sink: Sink) -> None:
     message = f"`{edge.source}` stands in `{branch}` of `{condition}`, and may not have run when `{edge.target}` needs it"
     help = f"move `{edge.target}` into that branch"
     notes = [f"with `depends_on: [{edge.source}]` it says that it runs only where the branch is taken"]
-    sink.report("SW502", message, _span(edge.origin), help=help, notes=notes)
+    sink.report("SW502", message, edge.origin, help=help, notes=notes)
 
 
 def _check_contradiction(name: str, incoming: list[Edge], sink: Sink) -> None:
     """A step that runs where another one failed cannot use what that one returned."""
-    failed = {edge.source: edge for edge in incoming if edge.reason == "run condition" and edge.when in ("Failed", "Stopped")}
+    failed = {
+        edge.source: edge
+        for edge in incoming
+        if edge.reason == "run condition" and edge.when in ("Failed", "Stopped")
+    }
     for edge in incoming:
         if edge.reason in ("data", "order") and edge.source in failed:
             span = _span(failed[edge.source].origin)
             related = [Related(f"it runs only where `{edge.source}` did not succeed", span)] if span else []
             message = f"`{name}` can never run: it needs that `{edge.source}` succeeded, and that it did not"
-            sink.report("SW504", message, _span(edge.origin), related=related)
+            sink.report("SW504", message, edge.origin, related=related)
             return
 
 
@@ -161,7 +182,10 @@ def check_written_out(program: Program, sink: Sink) -> None:
             code, what, names = known.get(root, ("", "", (name,)))
             if name not in names:
                 near = nearest(name, names)
-                place = own_origin(text) or node.step.source.name_origin
+                whole, start = own_origin(text), len(root) + 1
+                place = (
+                    Origin(whole.node, start, start + len(name)) if whole else node.step.source.name_origin
+                )
                 help = f"did you mean `{near}`?" if near else None
                 sink.report(code, f"unknown {what} `{name}`", place.span(), help=help)
 

@@ -8,10 +8,10 @@ from functools import cache
 from typing import Any
 
 from sagewright import schemas, steps
-from sagewright.compiler.diagnostics import Sink, Span
+from sagewright.compiler.diagnostics import Sink
 from sagewright.compiler.kind import StepKind
 from sagewright.compiler.merge import merge
-from sagewright.compiler.source import Map, Origin, Seq, key_origin, origin
+from sagewright.compiler.source import Map, Seq, key_origin, origin
 from sagewright.compiler.suggest import nearest
 
 _FRAMEWORK = re.compile(r"[a-z][a-z0-9-]*:[A-Za-z0-9._-]+")
@@ -46,10 +46,10 @@ class Defaults:
                 if kind is None:
                     near = nearest(name, steps.names())
                     help = f"did you mean `{near}`?" if near else None
-                    sink.report("SW207", f"unknown kind `{name}`", _span(key_origin(layer, name)), help=help)
+                    sink.report("SW207", f"unknown kind `{name}`", key_origin(layer, name), help=help)
                     continue
                 if not isinstance(body, Map):
-                    sink.report("SW203", f"`kinds.{name}` is a mapping", _span(origin(layer, name)))
+                    sink.report("SW203", f"`kinds.{name}` is a mapping", origin(layer, name))
                     continue
                 known = schemas.load(f"steps/{name}")["properties"]
                 for key in body:
@@ -59,7 +59,7 @@ class Defaults:
                         sink.report(
                             "SW211",
                             f"the kind `{name}` has no key `{key}`",
-                            _span(key_origin(body, key)),
+                            key_origin(body, key),
                             help=help,
                         )
 
@@ -73,7 +73,7 @@ class Defaults:
                 near = nearest(key, _all_keys())
                 help = f"did you mean `{near}`?" if near else None
                 sink.report(
-                    "SW201", f"no kind of step has the key `{key}`", _span(key_origin(layer, key)), help=help
+                    "SW201", f"no kind of step has the key `{key}`", key_origin(layer, key), help=help
                 )
 
 
@@ -151,7 +151,3 @@ def mapping(data: Map, key: str) -> Map:
     """The mapping under a key; an empty one where there is none."""
     value = data.get(key)
     return value if isinstance(value, Map) else Map()
-
-
-def _span(place: Origin | None) -> Span | None:
-    return place.span() if place else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 Severity = Literal["error", "warning", "note"]
 
@@ -18,6 +18,12 @@ class Span:
     column: int = 1
     end_line: int = 1
     end_column: int = 1
+
+
+class Placed(Protocol):
+    """What knows its place, and works it out when it is asked."""
+
+    def span(self) -> Span: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,7 @@ class Sink:
         self,
         code: str,
         message: str,
-        span: Span | None = None,
+        at: Span | Placed | None = None,
         *,
         help: str | None = None,
         notes: Iterable[str] = (),
@@ -78,6 +84,7 @@ class Sink:
     ) -> None:
         """Report `code`, with the severity that the table of codes gives it."""
         severity = CODES[code].severity
+        span = at if at is None or isinstance(at, Span) else at.span()
         self.add(Diagnostic(code, severity, message, span, help, tuple(notes), tuple(related)))
 
     @property

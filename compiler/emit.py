@@ -30,7 +30,34 @@ from sagewright.compiler.types import Type, is_assignable
 
 VERSION = "2020-12-01"
 EXPERIMENT_REGIONS = frozenset(
-    ["us-east-1", "us-east-2", "us-west-1", "us-west-2", "ca-central-1", "sa-east-1", "af-south-1", "me-south-1", "il-central-1", "eu-west-1", "eu-west-2", "eu-west-3", "eu-central-1", "eu-north-1", "eu-south-1", "eu-south-2", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ap-south-1", "ap-east-1", "cn-north-1", "cn-northwest-1"]
+    [
+        "us-east-1",
+        "us-east-2",
+        "us-west-1",
+        "us-west-2",
+        "ca-central-1",
+        "sa-east-1",
+        "af-south-1",
+        "me-south-1",
+        "il-central-1",
+        "eu-west-1",
+        "eu-west-2",
+        "eu-west-3",
+        "eu-central-1",
+        "eu-north-1",
+        "eu-south-1",
+        "eu-south-2",
+        "ap-northeast-1",
+        "ap-northeast-2",
+        "ap-northeast-3",
+        "ap-southeast-1",
+        "ap-southeast-2",
+        "ap-southeast-3",
+        "ap-south-1",
+        "ap-east-1",
+        "cn-north-1",
+        "cn-northwest-1",
+    ]
 )
 """Where executions are put into an experiment by default. Source: SDK 3.27, EUREKA_GA_REGIONS."""
 
@@ -126,7 +153,7 @@ def _report_own(given: Mapping[str, Any], container: Any, sink: Sink) -> None:
     for key in given:
         if key in _OWN_KEYS:
             place = key_origin(container, key)
-            sink.report("SW208", f"`{key}` is the compiler's to write", place.span() if place else None, help=_OWN_KEYS[key])
+            sink.report("SW208", f"`{key}` is the compiler's to write", place, help=_OWN_KEYS[key])
 
 
 def _arguments(step: Emitted, sink: Sink) -> Any:
@@ -163,11 +190,19 @@ def _condition(step: Emitted, values: _Values, sink: Sink) -> dict[str, Any]:
 
 
 def _dependency(dependency: Dependency) -> Any:
-    return dependency.step if dependency.when == "Completed" else {"Step": dependency.step, "Trigger": dependency.when}
+    return (
+        dependency.step
+        if dependency.when == "Completed"
+        else {"Step": dependency.step, "Trigger": dependency.when}
+    )
 
 
 def _retry(policy: RetryPolicy) -> dict[str, Any]:
-    limit = {"ExpireAfterMin": policy.expire_after} if policy.expire_after is not None else {"MaxAttempts": policy.max_attempts}
+    limit = (
+        {"ExpireAfterMin": policy.expire_after}
+        if policy.expire_after is not None
+        else {"MaxAttempts": policy.max_attempts}
+    )
     return {
         "BackoffRate": policy.backoff,
         "IntervalSeconds": policy.interval,
@@ -190,11 +225,17 @@ class _Values:
     step: Emitted | None
     sink: Sink
 
-    def bind(self, value: Any, request: Request | None, omits: tuple[str, ...], *, keep_nulls: bool = False) -> Any:
+    def bind(
+        self, value: Any, request: Request | None, omits: tuple[str, ...], *, keep_nulls: bool = False
+    ) -> Any:
         service = self.step.service if self.step else "sagemaker"
         if keep_nulls and isinstance(value, dict):
-            return {k: None if v is None else self.bind(v, None, (), keep_nulls=True) for k, v in value.items()}
-        return shapes.bind(value, request, omits=omits, variable=self.variable, report=self._violation, service=service)
+            return {
+                k: None if v is None else self.bind(v, None, (), keep_nulls=True) for k, v in value.items()
+            }
+        return shapes.bind(
+            value, request, omits=omits, variable=self.variable, report=self._violation, service=service
+        )
 
     def text(self, value: Any) -> Any:
         """A value where a String is wanted."""
@@ -208,13 +249,23 @@ class _Values:
         given = expression.type
         if given is None:
             place = _place(expression, self.step)
-            self._report("SW406", f"{written(expression)} is a whole structure or list: a {_noun(wanted)} is wanted", place, "refer to a value in it")
+            self._report(
+                "SW406",
+                f"{written(expression)} is a whole structure or list: a {_noun(wanted)} is wanted",
+                place,
+                "refer to a value in it",
+            )
             return None
         if wanted is Type.STRING and not is_assignable(given, wanted):
             return _join((expression,), self)
         if not is_assignable(given, wanted):
             help = _cast_hint(given, wanted)
-            self._report("SW401", f"{written(expression)} is of type {given}, {wanted} is wanted here", _place(expression, self.step), help)
+            self._report(
+                "SW401",
+                f"{written(expression)} is of type {given}, {wanted} is wanted here",
+                _place(expression, self.step),
+                help,
+            )
         return self.spell(expression)
 
     def spell(self, expression: Expression) -> Any:
@@ -234,7 +285,9 @@ class _Values:
 
     def _json_get(self, expression: JsonGet) -> dict[str, Any]:
         if expression.uri is None:
-            source: dict[str, Any] = {"PropertyFile": {"Get": f"Steps.{expression.step}.PropertyFiles.{expression.report}"}}
+            source: dict[str, Any] = {
+                "PropertyFile": {"Get": f"Steps.{expression.step}.PropertyFiles.{expression.report}"}
+            }
         else:
             uri = expression.uri
             parts = uri.parts if isinstance(uri, Join) else (uri,)
@@ -250,7 +303,7 @@ class _Values:
     def _report(self, code: str, message: str, place: Origin | None, help: str | None) -> None:
         if place is None and self.step is not None:
             place = self.step.source.name_origin
-        self.sink.report(code, message, place.span() if place else None, help=help)
+        self.sink.report(code, message, place, help=help)
 
 
 def _join(parts: tuple[Any, ...], values: _Values) -> dict[str, Any]:
@@ -259,7 +312,7 @@ def _join(parts: tuple[Any, ...], values: _Values) -> dict[str, Any]:
         if isinstance(part, JsonGet) and len(parts) > 1:
             place = _place(part, values.step)
             message = "a report's value inside a text: nobody has seen SageMaker take that"
-            values.sink.report("SW902", message, place.span() if place else None)
+            values.sink.report("SW902", message, place)
         if not isinstance(part, str) and part.type is None:
             values.variable(part, Type.STRING)
         spelt.append(str(part) if isinstance(part, str) else values.spell(part))

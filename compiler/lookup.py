@@ -368,7 +368,7 @@ def _property(reference: Reference, step: Step, place: Origin | None, sink: Sink
     segments = reference.segments[2:]
     known = _described_by(step)
     if known.unproven:
-        sink.report("SW902", known.unproven, place.span() if place else None)
+        sink.report("SW902", known.unproven, place)
     if known.properties is None:
         return _unchecked_property(reference, step, place)
     try:

@@ -52,7 +52,8 @@ def _lower_all(steps: Iterable[Step], shared: _Shared) -> list[Emitted]:
     made: list[Emitted] = []
     for step in steps:
         branches = {
-            member: _lower_all(step.branches.get(key, ()), shared) for key, member in step.kind.branches.items()
+            member: _lower_all(step.branches.get(key, ()), shared)
+            for key, member in step.kind.branches.items()
         }
         if step.name in shared.broken:
             # Not fit to be lowered itself; the steps that it nests are checked as if they stood beside it.
@@ -107,7 +108,13 @@ class Lowering:
         return found
 
     def error(
-        self, code: str, message: str, at: Origin | None = None, *, help: str | None = None, notes: tuple[str, ...] = ()
+        self,
+        code: str,
+        message: str,
+        at: Origin | None = None,
+        *,
+        help: str | None = None,
+        notes: tuple[str, ...] = (),
     ) -> None:
         place = at or self.step.name_origin
         self._shared.sink.report(code, message, place.span(), help=help, notes=notes)
@@ -116,7 +123,9 @@ class Lowering:
         """Something that the project should say: told once, at the pipeline's name."""
         place = key_origin(self._shared.pipeline.document.data, "name")
         where = f"give --{key}, or `{key}:` in {FILE}"
-        self._shared.sink.report(code, f"{what} for the target `{self._shared.settings.target}`", place.span() if place else None, help=where)
+        self._shared.sink.report(
+            code, f"{what} for the target `{self._shared.settings.target}`", place, help=where
+        )
 
     def role(self) -> Any:
         role = self.step.body.get("role") or self._shared.pipeline.role
@@ -140,7 +149,9 @@ class Lowering:
 
     # -- images -------------------------------------------------------------------------------------------------------
 
-    def image(self, value: Any, at: Origin | None, *, scope: str, instances: list[Any], algorithm_ok: bool = False) -> Any:
+    def image(
+        self, value: Any, at: Origin | None, *, scope: str, instances: list[Any], algorithm_ok: bool = False
+    ) -> Any:
         if isinstance(value, EXPRESSIONS) or (isinstance(value, str) and "/" in value):
             return value
         if self._shared.settings.region is None:
@@ -222,7 +233,11 @@ class Lowering:
             self.error("SW209", message, at, help="give `lambda_role`")
             return None
         account = self._account()
-        if account is None and self._shared.pipeline.role is None and self.step.body.get("lambda_role") is None:
+        if (
+            account is None
+            and self._shared.pipeline.role is None
+            and self.step.body.get("lambda_role") is None
+        ):
             return None  # the missing role is told already
         if account is None:
             message = f"the account of the Lambda function `{function.name}` is not known: its ARN holds it"

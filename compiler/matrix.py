@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from sagewright.compiler.diagnostics import Related, Sink, Span
+from sagewright.compiler.diagnostics import Related, Sink
 from sagewright.compiler.source import Map, Origin, Seq, key_origin, origin, source_text
 from sagewright.compiler.suggest import listing, nearest
 
@@ -40,31 +40,37 @@ def combinations(matrix: Map, sink: Sink) -> list[Combination]:
         size *= len(values)
     if size > MAX_COMBINATIONS:
         message = f"the matrix has {size:,} combinations, the most is {MAX_COMBINATIONS}"
-        sink.report("SW701", message, _span(key_origin(matrix, next(iter(axes)))))
+        sink.report("SW701", message, key_origin(matrix, next(iter(axes))))
         return []
-    chosen = [_chosen(axes, indexes) for indexes in product(*(range(len(v)) for v in axes.values()))] if axes else []
+    chosen = (
+        [_chosen(axes, indexes) for indexes in product(*(range(len(v)) for v in axes.values()))]
+        if axes
+        else []
+    )
     excluded = list(_entries(matrix, "exclude", axes, sink, known_only=True))
     kept = [values for values in chosen if not any(_agrees(values, entry) for entry in excluded)]
     for entry in _entries(matrix, "include", axes, sink, known_only=False):
         _include(kept, entry, axes)
     if not kept:
-        sink.report("SW206", "the matrix has no combination", _span(key_origin(matrix, next(iter(matrix), ""))))
+        sink.report("SW206", "the matrix has no combination", key_origin(matrix, next(iter(matrix), "")))
     return list(_named(kept, matrix, sink))
 
 
 def _are_axes(matrix: Map, axes: dict[str, Any], sink: Sink) -> bool:
     fine = bool(matrix)
     if not matrix:
-        sink.report("SW206", "the matrix has no axis", _span(Origin(matrix.node) if matrix.node else None))
+        sink.report("SW206", "the matrix has no axis", Origin(matrix.node) if matrix.node else None)
     for name, values in axes.items():
-        place = _span(origin(matrix, name))
+        place = origin(matrix, name)
         if not isinstance(values, Seq) or not values:
             sink.report("SW203", f"the axis `{name}` is a list of values", place)
             fine = False
             continue
         for index, value in enumerate(values):
             if isinstance(value, (Map, Seq)) or value is None:
-                sink.report("SW203", f"the values of the axis `{name}` are single ones", _span(origin(values, index)))
+                sink.report(
+                    "SW203", f"the values of the axis `{name}` are single ones", origin(values, index)
+                )
                 fine = False
     return fine
 
@@ -72,7 +78,8 @@ def _are_axes(matrix: Map, axes: dict[str, Any], sink: Sink) -> bool:
 def _chosen(axes: dict[str, Seq], indexes: tuple[int, ...]) -> dict[str, tuple[Any, str]]:
     """Axis → value and its text, for one choice."""
     return {
-        name: (values[index], source_text(values, index)) for (name, values), index in zip(axes.items(), indexes, strict=True)
+        name: (values[index], source_text(values, index))
+        for (name, values), index in zip(axes.items(), indexes, strict=True)
     }
 
 
@@ -82,18 +89,18 @@ def _entries(
     """The mappings of `include` or `exclude`, each axis → value and its text."""
     written = matrix.get(key, Seq())
     if not isinstance(written, Seq):
-        sink.report("SW203", f"`{key}` is a list of mappings", _span(origin(matrix, key)))
+        sink.report("SW203", f"`{key}` is a list of mappings", origin(matrix, key))
         return
     for index, entry in enumerate(written):
         if not isinstance(entry, Map) or any(isinstance(value, (Map, Seq)) for value in entry.values()):
-            sink.report("SW203", f"`{key}` is a list of mappings from axes to values", _span(origin(written, index)))
+            sink.report("SW203", f"`{key}` is a list of mappings from axes to values", origin(written, index))
             continue
         unknown = [name for name in entry if name not in axes] if known_only else []
         for name in unknown:
             near = nearest(name, axes)
             help = f"did you mean `{near}`?" if near else None
             message = f"the matrix has no axis `{name}`: its axes are {listing(list(axes))}"
-            sink.report("SW201", message, _span(key_origin(entry, name)), help=help)
+            sink.report("SW201", message, key_origin(entry, name), help=help)
         if not unknown:
             yield {name: (entry[name], source_text(entry, name)) for name in entry}
 
@@ -102,7 +109,9 @@ def _agrees(values: dict[str, tuple[Any, str]], entry: dict[str, tuple[Any, str]
     return all(name in values and values[name][0] == value[0] for name, value in entry.items())
 
 
-def _include(kept: list[dict[str, tuple[Any, str]]], entry: dict[str, tuple[Any, str]], axes: dict[str, Any]) -> None:
+def _include(
+    kept: list[dict[str, tuple[Any, str]]], entry: dict[str, tuple[Any, str]], axes: dict[str, Any]
+) -> None:
     on_axes = {name: value for name, value in entry.items() if name in axes}
     extra = {name: value for name, value in entry.items() if name not in axes}
     matching = [values for values in kept if _agrees(values, on_axes)] if axes else []
@@ -117,18 +126,16 @@ def _named(kept: list[dict[str, tuple[Any, str]]], matrix: Map, sink: Sink) -> I
     """Combinations with their suffixes; two that would be called the same are told."""
     axes = [name for name in matrix if name not in _SPECIAL]
     taken: dict[str, dict[str, tuple[Any, str]]] = {}
-    place = _span(key_origin(matrix, axes[0] if axes else "include"))
+    place = key_origin(matrix, axes[0] if axes else "include")
     for values in kept:
         parts = [values[name] for name in axes if name in values] or list(values.values())
         suffix = "-".join(_UNFIT.sub("-", text).strip("-") or "-" for _, text in parts)
         if suffix in taken:
-            related = [Related("of this matrix", place)] if place else []
+            related = [Related("of this matrix", place.span())] if place else []
             message = f"two combinations of the matrix are both called `{suffix}`"
-            sink.report("SW311", message, place, related=related, help="letters, digits, `-` and `_` tell them apart")
+            sink.report(
+                "SW311", message, place, related=related, help="letters, digits, `-` and `_` tell them apart"
+            )
             continue
         taken[suffix] = values
         yield Combination(Map({name: value for name, (value, _) in values.items()}, matrix.node), suffix)
-
-
-def _span(place: Origin | None) -> Span | None:
-    return place.span() if place else None

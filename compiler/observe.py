@@ -58,12 +58,11 @@ class Survey:
 
     def list_assets(self, compilations: Iterable[Compilation]) -> None:
         """Learn of many assets with few calls. Without the right to list, each is asked for by itself."""
-        wanted = {(u.bucket, u.key): c for c in compilations for u in c.uploads}
-        counts = Counter((bucket, _folder(key)) for bucket, key in wanted)
-        for (bucket, prefix), count in counts.items():
+        places = [((u.bucket, _folder(u.key)), c.bucket_owner) for c in compilations for u in c.uploads]
+        owners = dict(places)
+        for (bucket, prefix), count in Counter(place for place, _ in places).items():
             if count > LISTED:
-                owner = next(c.bucket_owner for (b, k), c in wanted.items() if (b, _folder(k)) == (bucket, prefix))
-                self._list(bucket, prefix, owner, pages=count)
+                self._list(bucket, prefix, owners[bucket, prefix], pages=count)
 
     def _list(self, bucket: str, prefix: str, owner: str | None, pages: int) -> None:
         """At most so many pages: asking for each asset takes no more calls."""

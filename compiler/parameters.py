@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sagewright.compiler.diagnostics import Sink, Span
+from sagewright.compiler.diagnostics import Sink
 from sagewright.compiler.model import Parameter
 from sagewright.compiler.source import Map, Origin, Seq, key_origin, origin
 from sagewright.compiler.suggest import listing, nearest
@@ -22,13 +22,13 @@ def parameters(declared: Map, place: Origin | None, sink: Sink) -> dict[str, Par
     """The parameters by name, in the file's order. `place` is that of all of them."""
     if len(declared) > MAX_PARAMETERS:
         message = f"{len(declared):,} parameters: SageMaker takes at most {MAX_PARAMETERS}"
-        sink.report("SW701", message, _span(place))
+        sink.report("SW701", message, place)
     found = {}
     for name, value in declared.items():
         place = key_origin(declared, name)
         if not NAME.fullmatch(name):
             message = f"`{name[:80]}` is no parameter's name: at most 64 letters, digits, `-` and `_`"
-            sink.report("SW310", message, _span(place))
+            sink.report("SW310", message, place)
         found[name] = _parameter(name, value, declared, place, sink)
     return found
 
@@ -46,7 +46,7 @@ def _parameter(name: str, value: Any, declared: Map, place: Origin | None, sink:
         kind = "String"
     if kind is None and not isinstance(default, (str, int, float, bool)):
         message = f"the parameter `{name}` has neither a type nor a default to tell it by"
-        sink.report("SW202", message, _span(place), notes=["for example `type: Integer`"])
+        sink.report("SW202", message, place, notes=["for example `type: Integer`"])
         return Parameter(name, Type.ANY, origin=place)
     untold = kind is not None or isinstance(default, Failed)  # the type is wrong, or cannot be seen
     wanted = known.get(kind, Type.ANY) if isinstance(kind, str) else Type.ANY if untold else type_of(default)
@@ -70,7 +70,7 @@ def _check_default(name: str, default: Any, wanted: Type, value: Map, sink: Sink
         "quote it" if wanted is Type.STRING else "write it without quotes" if given is Type.STRING else None
     )
     message = f"the default of `{name}` is of type {given}, the parameter is of type {wanted}"
-    sink.report("SW405", message, _span(origin(value, "default")), help=help)
+    sink.report("SW405", message, origin(value, "default"), help=help)
 
 
 def _check_enum(name: str, default: Any, enum: Any, wanted: Type, value: Map, sink: Sink) -> None:
@@ -78,23 +78,19 @@ def _check_enum(name: str, default: Any, enum: Any, wanted: Type, value: Map, si
         return
     if wanted is not Type.STRING:
         message = f"`{name}` is of type {wanted}: SageMaker has `enum` for String parameters only"
-        sink.report("SW208", message, _span(key_origin(value, "enum")))
+        sink.report("SW208", message, key_origin(value, "enum"))
         return
     for index, item in enumerate(enum):
         if not isinstance(item, str):
             sink.report(
-                "SW405", f"the enum of `{name}` holds texts only", _span(origin(enum, index)), help="quote it"
+                "SW405", f"the enum of `{name}` holds texts only", origin(enum, index), help="quote it"
             )
     if isinstance(default, str) and not isinstance(default, Failed) and default not in enum:
         near = nearest(default, [item for item in enum if isinstance(item, str)])
         sink.report(
             "SW404",
             f'the default "{default}" of `{name}` is not in its enum',
-            _span(origin(value, "default")),
+            origin(value, "default"),
             help=f"did you mean `{near}`?" if near else None,
             notes=[f"its enum is {listing([str(item) for item in enum])}"],
         )
-
-
-def _span(place: Origin | None) -> Span | None:
-    return place.span() if place else None

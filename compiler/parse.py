@@ -11,7 +11,7 @@ from typing import Any
 
 from sagewright import schemas, steps
 from sagewright.compiler.defaults import Defaults, longhand, mapping, without_nulls
-from sagewright.compiler.diagnostics import Related, Sink, Span
+from sagewright.compiler.diagnostics import Related, Sink
 from sagewright.compiler.kind import StepKind
 from sagewright.compiler.matrix import combinations
 from sagewright.compiler.merge import merge
@@ -61,7 +61,7 @@ def parse(document: Document, settings: Settings, sink: Sink) -> Parsed | None:
     root = document.data
     where = Origin(document.root) if document.root is not None else None
     if not isinstance(root, Map):
-        sink.report("SW203", "a pipeline file is a mapping", where.span() if where else None)
+        sink.report("SW203", "a pipeline file is a mapping", where)
         return None
     name = _name(root, settings, sink)
     namespaces = {**settings.namespaces, "pipeline": Namespace("pipeline", {"name": name})}
@@ -115,11 +115,7 @@ def _literal(data: Map, key: str) -> str | None:
 
 def _unbuilt(data: Map, key: str, sink: Sink) -> None:
     place = key_origin(data, key)
-    sink.report("SW210", f"`{key}` is not built yet", place.span() if place else None)
-
-
-def _span(place: Origin | None) -> Span | None:
-    return place.span() if place else None
+    sink.report("SW210", f"`{key}` is not built yet", place)
 
 
 # -- steps ------------------------------------------------------------------------------------------------------------
@@ -168,7 +164,7 @@ def _steps(reader: _Reader, bodies: Map, where: _Place) -> Iterator[Step]:
 
 def _report_too_many(reader: _Reader, count: int, place: Origin | None) -> None:
     message = f"{count:,} steps: a definition that SageMaker takes holds no more than {MAX_STEPS:,}"
-    reader.sink.report("SW701", message, _span(place))
+    reader.sink.report("SW701", message, place)
 
 
 def _is_name(reader: _Reader, name: str, place: Origin) -> bool:
@@ -178,19 +174,17 @@ def _is_name(reader: _Reader, name: str, place: Origin) -> bool:
         reader.broken.add(name)
     elif not NAME.fullmatch(name):
         message = f"`{name[:80]}` is no step's name: at most 64 letters, digits, `-` and `_`"
-        reader.sink.report("SW310", message, place.span())
+        reader.sink.report("SW310", message, place)
         reader.broken.add(name)
     taken = reader.names.get(name)
     if taken is None:
         return name not in reader.groups
     if taken.span() == place.span():
         message = f"`{name}` stands in a matrix: it would be there once for each combination"
-        reader.sink.report("SW311", message, place.span(), help="give the matrix to the step itself")
+        reader.sink.report("SW311", message, place, help="give the matrix to the step itself")
     else:
         first_place = Related(f"`{name}` is first used here", taken.span())
-        reader.sink.report(
-            "SW309", f"the step name `{name}` is used twice", place.span(), related=[first_place]
-        )
+        reader.sink.report("SW309", f"the step name `{name}` is used twice", place, related=[first_place])
     return False
 
 
@@ -200,7 +194,7 @@ def _matrix(reader: _Reader, name: str, body: Map, place: Origin, where: _Place)
     matrix = render(written, where.namespaces, reader.sink)["matrix"]
     if not isinstance(matrix, Map):
         reader.sink.report(
-            "SW203", "`matrix` is a mapping from axes to lists of values", _span(origin(body, "matrix"))
+            "SW203", "`matrix` is a mapping from axes to lists of values", origin(body, "matrix")
         )
         reader.names[name] = place
         reader.broken.add(name)
@@ -215,11 +209,11 @@ def _matrix(reader: _Reader, name: str, body: Map, place: Origin, where: _Place)
         if full in reader.names:
             related = [Related(f"`{full}` is first used here", reader.names[full].span())]
             message = f"the matrix of `{name}` makes a step `{full}`, and that name is taken"
-            reader.sink.report("SW311", message, place.span(), related=related)
+            reader.sink.report("SW311", message, place, related=related)
             continue
         if len(full) > MAX_NAME:
             message = f"the matrix of `{name}` makes a step `{full}`: {len(full)} characters, the most is {MAX_NAME}"
-            reader.sink.report("SW703", message, place.span())
+            reader.sink.report("SW703", message, place)
         reader.names[full] = place
         space = Namespace("matrix", combination.values)
         inside = replace(where, namespaces={**where.namespaces, "matrix": space})
@@ -299,7 +293,7 @@ def _kind(reader: _Reader, name: str, body: Map, place: Origin) -> StepKind | No
     word = body["kind"]
     at = origin(body, "kind")
     if not isinstance(word, str):
-        sink.report("SW203", "`kind` wants text", _span(at))
+        sink.report("SW203", "`kind` wants text", at)
         return None
     if has_template(word):
         report_misplaced(sink, at, "`kind`")
@@ -309,7 +303,7 @@ def _kind(reader: _Reader, name: str, body: Map, place: Origin) -> StepKind | No
         near = nearest(word, steps.names())
         help = f"did you mean `{near}`?" if near else None
         notes = [] if near else [f"kinds are {listing(steps.names())}"]
-        sink.report("SW207", f"unknown kind `{word}`", _span(at), help=help, notes=notes)
+        sink.report("SW207", f"unknown kind `{word}`", at, help=help, notes=notes)
     return kind
 
 
@@ -322,7 +316,7 @@ def _without_lacking(reader: _Reader, kind: StepKind, body: Map, schema: dict[st
         code, verb = (
             ("SW213", "is not retried by SageMaker") if key == "retry" else ("SW211", f"has no `{key}`")
         )
-        reader.sink.report(code, f"a step of kind `{kind.name}` {verb}", _span(key_origin(body, key)))
+        reader.sink.report(code, f"a step of kind `{kind.name}` {verb}", key_origin(body, key))
     return Map({k: v for k, v in body.items() if k not in lacking}, body.node) if lacking else body
 
 

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from sagewright.compiler.diagnostics import Sink, Span
+from sagewright.compiler.diagnostics import Sink
 from sagewright.compiler.kind import StepKind, seconds
 from sagewright.compiler.model import Cache, RetryPolicy
-from sagewright.compiler.source import Map, Origin, Seq, key_origin, origin, own_origin
+from sagewright.compiler.source import Map, Seq, key_origin, origin, own_origin
 from sagewright.compiler.suggest import listing, nearest
 from sagewright.compiler.template import Failed
 
@@ -27,7 +27,9 @@ MAX_EXPIRY = 14_400
 _ISO_DURATION = re.compile(r"(?=.*\d)P(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+S)?)?", re.I)
 
 
-def parse_retry(body: Map, kind: StepKind, named: Map, sink: Sink, *, inherited: bool) -> tuple[RetryPolicy, ...]:
+def parse_retry(
+    body: Map, kind: StepKind, named: Map, sink: Sink, *, inherited: bool
+) -> tuple[RetryPolicy, ...]:
     """The policies of a step. Errors that the kind does not have are left out where the policy is a default, and are
     mistakes where the step asks for them itself."""
     written = body.get("retry")
@@ -35,7 +37,12 @@ def parse_retry(body: Map, kind: StepKind, named: Map, sink: Sink, *, inherited:
     if written is None or written is False or isinstance(written, Failed) or not kind.retryable:
         return ()
     if written is True:
-        sink.report("SW204", "`retry` takes a policy's name, a list of policies, or false", _span(at), help="`standard` is built in")
+        sink.report(
+            "SW204",
+            "`retry` takes a policy's name, a list of policies, or false",
+            at,
+            help="`standard` is built in",
+        )
         return ()
     policies: Any = written
     if isinstance(written, str):
@@ -45,7 +52,7 @@ def parse_retry(body: Map, kind: StepKind, named: Map, sink: Sink, *, inherited:
             near = nearest(written, [*named, "standard"])
             help = f"did you mean `{near}`?" if near else None
             notes = [f"there {'are' if named else 'is only'} {listing([*named, 'standard'])}"]
-            sink.report("SW308", f"unknown retry policy `{written}`", _span(at), help=help, notes=notes)
+            sink.report("SW308", f"unknown retry policy `{written}`", at, help=help, notes=notes)
             return ()
         policies, inherited = named[written], inherited or written in named
     if not isinstance(policies, Seq):
@@ -55,7 +62,9 @@ def parse_retry(body: Map, kind: StepKind, named: Map, sink: Sink, *, inherited:
 
 def _standard(kind: StepKind) -> tuple[RetryPolicy, ...]:
     """Service faults and throttling 5 times; where the kind runs jobs, lack of capacity and internal errors 3 times."""
-    job = tuple(e for e in ("SageMaker.CAPACITY_ERROR", "SageMaker.JOB_INTERNAL_ERROR") if e in kind.retryable)
+    job = tuple(
+        e for e in ("SageMaker.CAPACITY_ERROR", "SageMaker.JOB_INTERNAL_ERROR") if e in kind.retryable
+    )
     found = [RetryPolicy(("Step.SERVICE_FAULT", "Step.THROTTLING"), max_attempts=5)]
     if job:
         found.append(RetryPolicy(job, max_attempts=3))
@@ -73,7 +82,9 @@ def _policies(written: Seq, kind: StepKind, sink: Sink, inherited: bool) -> Iter
             yield RetryPolicy(errors, *timing)
 
 
-def _errors(written: Seq, kind: StepKind, sink: Sink, inherited: bool, seen: dict[str, int], index: int) -> Iterator[str]:
+def _errors(
+    written: Seq, kind: StepKind, sink: Sink, inherited: bool, seen: dict[str, int], index: int
+) -> Iterator[str]:
     for position, word in enumerate(written):
         if not isinstance(word, str):
             continue
@@ -82,14 +93,19 @@ def _errors(written: Seq, kind: StepKind, sink: Sink, inherited: bool, seen: dic
             continue  # the schema has told
         at = origin(written, position)
         if error in seen:
-            sink.report("SW212", f"`{word}` stands in two retry policies of the step", _span(at))
+            sink.report("SW212", f"`{word}` stands in two retry policies of the step", at)
             continue
         seen[error] = index
         if error in kind.retryable:
             yield error
         elif not inherited:
             has = listing([short for short, long in ERRORS.items() if long in kind.retryable])
-            sink.report("SW212", f"a step of kind `{kind.name}` is not retried on `{word}`", _span(at), notes=[f"it is on {has}"])
+            sink.report(
+                "SW212",
+                f"a step of kind `{kind.name}` is not retried on `{word}`",
+                at,
+                notes=[f"it is on {has}"],
+            )
 
 
 def _timing(entry: Map, sink: Sink) -> tuple[int, float, int | None, int | None] | None:
@@ -99,9 +115,11 @@ def _timing(entry: Map, sink: Sink) -> tuple[int, float, int | None, int | None]
     _check_times(entry, interval, expiry, sink)
     both = "max_attempts" in entry and "expire_after" in entry
     if both or not ("max_attempts" in entry or "expire_after" in entry):
-        what = "both `max_attempts` and `expire_after`" if both else "neither `max_attempts` nor `expire_after`"
+        what = (
+            "both `max_attempts` and `expire_after`" if both else "neither `max_attempts` nor `expire_after`"
+        )
         place = key_origin(entry, "expire_after") if both else own_origin(entry)
-        sink.report("SW212", f"the retry policy has {what}: exactly one is needed", _span(place))
+        sink.report("SW212", f"the retry policy has {what}: exactly one is needed", place)
         return None
     if not isinstance(interval, int) or not isinstance(backoff, (int, float)):
         return None
@@ -112,12 +130,14 @@ def _timing(entry: Map, sink: Sink) -> tuple[int, float, int | None, int | None]
 
 def _check_times(entry: Map, interval: int | None, expiry: int | None, sink: Sink) -> None:
     if interval is not None and not 1 <= interval <= MAX_INTERVAL:
-        sink.report("SW212", f"`interval` is {interval} s: from 1 s to 12 h is allowed", _span(origin(entry, "interval")))
+        sink.report(
+            "SW212", f"`interval` is {interval} s: from 1 s to 12 h is allowed", origin(entry, "interval")
+        )
     at = origin(entry, "expire_after")
     if expiry is not None and expiry % 60:
-        sink.report("SW212", f"`expire_after` is {expiry} s: SageMaker counts whole minutes", _span(at))
+        sink.report("SW212", f"`expire_after` is {expiry} s: SageMaker counts whole minutes", at)
     if expiry is not None and expiry > MAX_EXPIRY * 60:
-        sink.report("SW212", "`expire_after` is more than 10 days", _span(at))
+        sink.report("SW212", "`expire_after` is more than 10 days", at)
 
 
 def _seconds(value: Any) -> int | None:
@@ -135,11 +155,18 @@ def parse_cache(body: Map, sink: Sink) -> Cache | None:
         return None
     at = origin(body, "cache")
     if written is True:
-        sink.report("SW905", "a cache without an expiry: AWS says that one must be set", _span(at), help="for example `30d`")
+        sink.report(
+            "SW905", "a cache without an expiry: AWS says that one must be set", at, help="for example `30d`"
+        )
         return Cache()
     if isinstance(written, str) and written[:1] in ("P", "p"):
         if not _ISO_DURATION.fullmatch(written):
-            sink.report("SW205", f'"{written[:40]}" is no ISO 8601 duration', _span(at), notes=["for example `P30D` or `PT12H`"])
+            sink.report(
+                "SW205",
+                f'"{written[:40]}" is no ISO 8601 duration',
+                at,
+                notes=["for example `P30D` or `PT12H`"],
+            )
             return None
         return Cache(written)
     number = _seconds(written)
@@ -151,7 +178,3 @@ def _iso(number: int) -> str:
         if number % size == 0:
             return f"P{number // size}D" if unit == "D" else f"PT{number // size}{unit}"
     return f"PT{number}S"
-
-
-def _span(place: Origin | None) -> Span | None:
-    return place.span() if place else None

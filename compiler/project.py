@@ -135,7 +135,11 @@ def settings(project: Project, target: str | None, overrides: Overrides, sink: S
     early = {"env": env, "target": Namespace("target", {"name": name})}
     chosen = render(chosen, early, sink)
     base = Map({k: v for k, v in project.data.items() if k != "targets"}, project.data.node)
-    places = {key: value for key in _PLACE_KEYS if (value := _first(overrides, chosen, render(_only(base, key), early, sink), key))}
+    places = {
+        key: value
+        for key in _PLACE_KEYS
+        if (value := _first(overrides, chosen, render(_only(base, key), early, sink), key))
+    }
     known = {"name": name, "account": chosen.get("account"), **{key: places.get(key) for key in _PLACE_KEYS}}
     namespaces = {"env": env, "target": Namespace("target", known, hint=f" for the target `{name}`")}
     data = render(base, namespaces, sink)
@@ -223,8 +227,12 @@ def _choose(project: Project, target: str | None, sink: Sink) -> str | None:
     if len(names) == 1:
         return names[0]
     place = key_origin(targets, defaults[1]) if len(defaults) > 1 else key_origin(project.data, "targets")
-    what = f"{listing(defaults)} are all marked default" if defaults else "none of them is marked `default: true`"
-    sink.report("SW312", f"which target? {what}: give --target", place.span() if place else None)
+    what = (
+        f"{listing(defaults)} are all marked default"
+        if defaults
+        else "none of them is marked `default: true`"
+    )
+    sink.report("SW312", f"which target? {what}: give --target", place)
     return None
 
 
@@ -256,10 +264,10 @@ def _check(project: Project, data: Map, chosen: dict[str, Map], env: Namespace, 
     validate(view, "project", sink, Origin(document.root) if document.root else None, "the project file")
     if "lint" in data:
         place = key_origin(data, "lint")
-        sink.report("SW210", "`lint` is not built yet", place.span() if place else None)
+        sink.report("SW210", "`lint` is not built yet", place)
     if "all" in project.targets:
         place = key_origin(project.data["targets"], "all")
-        sink.report("SW310", "`all` is reserved: it means every target", place.span() if place else None)
+        sink.report("SW310", "`all` is reserved: it means every target", place)
 
 
 def _variables(data: Map, chosen: Map, overrides: Overrides, sink: Sink) -> Namespace:
@@ -291,7 +299,11 @@ def _read_variable(name: str, text: str, declared: Any) -> tuple[Any] | None:
     if declared is None:
         return (value,)
     if isinstance(declared, (Map, list)):
-        return (value,) if isinstance(value, Map) == isinstance(declared, Map) and isinstance(value, (Map, list)) else None
+        return (
+            (value,)
+            if isinstance(value, Map) == isinstance(declared, Map) and isinstance(value, (Map, list))
+            else None
+        )
     if isinstance(value, (Map, list)) or value is None:
         return None
     if type_of(declared) is Type.FLOAT and type_of(value) is Type.INTEGER:
@@ -304,4 +316,15 @@ def related_span(container: Any, key: str) -> Span | None:
     return place.span() if place else None
 
 
-__all__ = ["FILE", "Overrides", "Project", "Related", "Settings", "display", "find_root", "load", "scalar_text", "settings"]
+__all__ = [
+    "FILE",
+    "Overrides",
+    "Project",
+    "Related",
+    "Settings",
+    "display",
+    "find_root",
+    "load",
+    "scalar_text",
+    "settings",
+]

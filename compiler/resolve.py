@@ -65,7 +65,7 @@ def resolve(parsed: Parsed, settings: Settings, sink: Sink) -> Resolved:
     for name, parameter in pipeline.parameters.items():
         if name not in names.used and not sink.failed:
             place = parameter.origin
-            sink.report("SW901", f"the parameter `{name}` is never used", place.span() if place else None)
+            sink.report("SW901", f"the parameter `{name}` is never used", place)
     return Resolved(made, parsed.broken | names.broken)
 
 
@@ -212,7 +212,7 @@ def _origin(node: Node | None, text: str, start: int, end: int) -> Origin | None
 def _report(error: ExpressionError | Unresolved, text: str, node: Node | None, sink: Sink) -> None:
     place = _origin(node, text, error.start, error.end)
     notes = error.notes if isinstance(error, Unresolved) else ()
-    sink.report(error.code, error.message, place.span() if place else None, help=error.help, notes=notes)
+    sink.report(error.code, error.message, place, help=error.help, notes=notes)
 
 
 # -- conditions -------------------------------------------------------------------------------------------------------
@@ -235,7 +235,7 @@ def _bind_condition(value: Any, place: Origin | None, names: Names) -> Any:
             names.sink.report(
                 "SW403",
                 message,
-                place.span() if place else None,
+                place,
                 notes=["a branch that is never taken needs no condition"],
             )
             return None
@@ -246,9 +246,7 @@ def _bind_condition(value: Any, place: Origin | None, names: Names) -> Any:
         message = (
             f"in the form that SageMaker has, the condition takes {error}: at most {MAX_TERMS} are allowed"
         )
-        names.sink.report(
-            "SW407", message, place.span() if place else None, help="split it over several condition steps"
-        )
+        names.sink.report("SW407", message, place, help="split it over several condition steps")
     return None
 
 
@@ -301,7 +299,7 @@ def _is_boolean(operand: Any, written: Any, text: str, node: Node | None, names:
         f"`{written.text}`" if isinstance(written, Reference) else f"`{text[written.start : written.end]}`"
     )
     message = f"{shown} is {_described(given)}, not a Boolean: compare it with something"
-    names.sink.report("SW402", message, place.span() if place else None)
+    names.sink.report("SW402", message, place)
     return False
 
 
@@ -322,5 +320,5 @@ def _compares(condition: Any, left: Any, right: Any, text: str, node: Node | Non
     else:
         return True
     place = _origin(node, text, condition.start, condition.end)
-    names.sink.report(code, message, place.span() if place else None, help=help)
+    names.sink.report(code, message, place, help=help)
     return False

@@ -66,7 +66,7 @@ def report_misplaced(sink: Sink, at: Origin | None, what: str) -> None:
     sink.report(
         "SW112",
         f"{what} cannot hold a template",
-        at.span() if at else None,
+        at,
         notes=["templates fill values, never structure"],
     )
 
@@ -84,7 +84,7 @@ def render_text(text: str, namespaces: Mapping[str, Namespace], sink: Sink, at: 
         sink.report(
             "SW122",
             "`${{ }}` is another tool's spelling",
-            place.span() if place else None,
+            place,
             help=f"write `{ours}`",
         )
         return Failed(text)
@@ -100,9 +100,9 @@ def render_text(text: str, namespaces: Mapping[str, Namespace], sink: Sink, at: 
     except jinja2.TemplateSyntaxError as error:
         _report_syntax(error, text, sink, at)
     except jinja2.UndefinedError as error:
-        sink.report("SW305", f"undefined in a template: {error.message}", at.span() if at else None)
+        sink.report("SW305", f"undefined in a template: {error.message}", at)
     except RefusedError as error:
-        sink.report("SW113", f"the template makes {error}", at.span() if at else None)
+        sink.report("SW113", f"the template makes {error}", at)
     except (
         jinja2.TemplateError,
         ArithmeticError,
@@ -112,7 +112,7 @@ def render_text(text: str, namespaces: Mapping[str, Namespace], sink: Sink, at: 
         RecursionError,
         AttributeError,
     ) as error:
-        sink.report("SW113", f"the template cannot be rendered: {error}", at.span() if at else None)
+        sink.report("SW113", f"the template cannot be rendered: {error}", at)
     return Failed(text)
 
 
@@ -150,9 +150,7 @@ def _report_unknown(unknown: UnknownError, text: str, sink: Sink, at: Origin | N
         (m for p in patterns for tag in tags for m in re.compile(p).finditer(text, *tag.span())), None
     )
     place = _stretch(at, text, *found.span()) if found else at
-    sink.report(
-        unknown.code, unknown.message, place.span() if place else None, help=unknown.help, notes=unknown.notes
-    )
+    sink.report(unknown.code, unknown.message, place, help=unknown.help, notes=unknown.notes)
 
 
 def _report_syntax(error: Any, text: str, sink: Sink, at: Origin | None) -> None:
@@ -175,7 +173,7 @@ def _report_syntax(error: Any, text: str, sink: Sink, at: Origin | None) -> None
     if unknown:
         message = f"there is no filter `{unknown[1]}`"
     help = f"did you mean `{near}`?" if near else None
-    sink.report("SW111", f"template syntax error: {message}", place.span() if place else None, help=help)
+    sink.report("SW111", f"template syntax error: {message}", place, help=help)
 
 
 def _stretch(at: Origin | None, text: str, start: int, end: int) -> Origin | None:

@@ -50,7 +50,11 @@ def _is_deferred(value: object) -> bool:
 def _is_of(value: object, schema: Any) -> bool:
     """Whether a value has a type that the schema takes: what is wrong with its type is told by `type` alone."""
     wanted = schema.get("type")
-    names = (wanted,) if isinstance(wanted, str) else wanted or ("string", "integer", "number", "boolean", "array", "object")
+    names = (
+        (wanted,)
+        if isinstance(wanted, str)
+        else wanted or ("string", "integer", "number", "boolean", "array", "object")
+    )
     return any(_CHECKS[name](value) for name in names)
 
 
@@ -106,7 +110,9 @@ def _explain(name: str) -> Any:
 
     def types(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[Any]:
         given = {wanted} if isinstance(wanted, str) else set(wanted)
-        if isinstance(instance, Failed) or (is_reference(instance) and (given & _SCALARS or schema.get("x-literal"))):
+        if isinstance(instance, Failed) or (
+            is_reference(instance) and (given & _SCALARS or schema.get("x-literal"))
+        ):
             return
         if instance is None and "default" in schema:  # `null` leaves a built-in default out
             return
@@ -124,7 +130,9 @@ def _report(error: Any, value: Any, sink: Sink, owner: Origin | None, what: str)
     for key in error.absolute_path:
         if not _is_longhand(container):
             path += f"[{key}]" if isinstance(key, int) else f".{key}"
-        if container[key] is None and isinstance(key, str):  # there is little to see of a value that is missing
+        if container[key] is None and isinstance(
+            key, str
+        ):  # there is little to see of a value that is missing
             at, container = key_origin(container, key) or at, None
         else:
             at, container = origin(container, key) or at, container[key]
@@ -177,7 +185,7 @@ def _explain_unknown(error: Any, container: Any, sink: Sink, _span: Span | None,
         sink.report(
             "SW201",
             f"unknown key `{key}` in {name}",
-            place.span() if place else None,
+            place,
             help=f"did you mean `{near}`?" if near else None,
             notes=[f"known keys are {listing(known)}"] if known and not near else [],
         )
@@ -203,7 +211,9 @@ def _explain_type(error: Any, container: Any, sink: Sink, span: Span | None, nam
     hint = None
     if "string" in wanted and container is None:
         hint = "it has no value"
-    elif "boolean" in wanted and isinstance(container, str) and container.lower() in ("yes", "no", "on", "off"):
+    elif (
+        "boolean" in wanted and isinstance(container, str) and container.lower() in ("yes", "no", "on", "off")
+    ):
         hint = f"write `{'true' if container.lower() in ('yes', 'on') else 'false'}`"
     elif set(wanted) & {"integer", "number"} and isinstance(container, str) and _is_number(container):
         hint = f"write {container} without quotes"
@@ -244,11 +254,17 @@ def _explain_enum(error: Any, container: Any, sink: Sink, span: Span | None, nam
     words = [value if isinstance(value, str) else str(value).lower() for value in allowed]
     near = nearest(container, words) if isinstance(container, str) else None
     help = f"did you mean `{near}`?" if near else None
-    sink.report("SW204", f"{name} takes {listing(words, last='or')}, not {_described(container)}", span, help=help)
+    sink.report(
+        "SW204", f"{name} takes {listing(words, last='or')}, not {_described(container)}", span, help=help
+    )
 
 
 def _explain_form(error: Any, container: Any, sink: Sink, span: Span | None, name: str) -> None:
-    examples = [scalar_text(example) for example in error.schema.get("examples", ()) if not isinstance(example, (dict, list))]
+    examples = [
+        scalar_text(example)
+        for example in error.schema.get("examples", ())
+        if not isinstance(example, (dict, list))
+    ]
     notes = [error.schema["description"]] if "description" in error.schema else []
     notes += [f"for example {listing(examples, last='or')}"] if examples else []
     sink.report("SW205", f"{name} cannot be {_described(container)}", span, notes=notes)
@@ -277,7 +293,16 @@ def _explain_literal(_error: Any, container: Any, sink: Sink, span: Span | None,
     sink.report("SW209", f"{name} takes a literal: SageMaker must know it when the pipeline is created", span)
 
 
-_RANGES = ("minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties")
+_RANGES = (
+    "minimum",
+    "maximum",
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+    "minProperties",
+    "maxProperties",
+)
 _EXPLAINERS: dict[str, Any] = {
     "additionalProperties": _explain_unknown,
     "required": _explain_missing,

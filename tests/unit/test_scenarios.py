@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -369,3 +370,23 @@ def test_types_are_those_of_the_kinds() -> None:
         kind = steps.find(name) if name in steps.names() else None
         assert kind is None or kind.type == kind_type
     assert json.dumps(TYPES)
+
+
+# -- the guide --------------------------------------------------------------------------------------------------------
+
+GUIDE = Path(__file__).parents[2] / "docs" / "guide"
+EXAMPLES = [
+    pytest.param(schema, text, id=f"{page.stem}: {schema}")
+    for page in (GUIDE / "simulate.md", GUIDE / "testing.md")
+    for schema, text in re.findall(r"^```yaml (\w+)\n(.*?)^```$", page.read_text(encoding="utf-8"), re.M | re.S)
+]
+
+
+@pytest.mark.parametrize(("schema", "text"), EXAMPLES)
+def test_the_guides_examples_are_right(schema: str, text: str) -> None:
+    data, sink = parsed(text)
+    assert validate(data, schema, sink, None), sink.diagnostics
+
+
+def test_the_guide_has_examples() -> None:
+    assert len(EXAMPLES) == 3
