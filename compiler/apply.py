@@ -118,7 +118,9 @@ def locked(place: Place, clients: Clients, report: Report) -> Generator[Lock | N
         report("no bucket is known, so there is no lock: let nobody else upsert this pipeline now")
         yield None
         return
-    lock = Lock(clients, place.bucket, f"{place.folder}locks/{place.name}", place.encryption, place.bucket_owner)
+    lock = Lock(
+        clients, place.bucket, f"{place.folder}locks/{place.name}", place.encryption, place.bucket_owner
+    )
     try:
         taken = lock.take()
         if not taken:

@@ -85,7 +85,11 @@ UNREACHABLE = frozenset(
     }
 )
 FOR_ALL = (
-    NO_CREDENTIALS | LOGIN_AGAIN | EXPIRED | UNKNOWN_KEYS | {"EndpointConnectionError", "ProxyConnectionError"}
+    NO_CREDENTIALS
+    | LOGIN_AGAIN
+    | EXPIRED
+    | UNKNOWN_KEYS
+    | {"EndpointConnectionError", "ProxyConnectionError"}
 ) | {"ProfileNotFound", "NoRegionError", "InvalidEndpoint", "NoAnswer", "ResponseParserError"}
 
 

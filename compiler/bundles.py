@@ -43,6 +43,8 @@ def function_asset(path: Path, root: Path) -> Asset:
             try:
                 archive.writestr(info, Path(entry.path).read_bytes())
             except OSError as error:
-                raise AssetError("SW801", f"cannot read `{entry.name}`: {(error.strerror or str(error)).lower()}") from error
+                raise AssetError(
+                    "SW801", f"cannot read `{entry.name}`: {(error.strerror or str(error)).lower()}"
+                ) from error
     content = raw.getvalue()
     return replace(source, name="function.zip", content=content, size=len(content), archive=False, entries=())

@@ -50,7 +50,9 @@ class _Commands(click.Group):
             return None
         return _load(cmd_name).command
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             from sagewright.compiler.suggest import nearest
 
@@ -83,8 +85,12 @@ def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
         ctx.exit()
 
 
-@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
+@click.command(
+    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version."
+)
 def root() -> None:
     """Compile pipelines written in YAML into Amazon SageMaker Pipelines.
 
@@ -117,7 +123,9 @@ def main(arguments: list[str] | None = None) -> None:
         if os.environ.get("SAGEWRIGHT_DEBUG"):
             raise
         click.echo(f"internal error: {type(error).__name__}: {error}", err=True)
-        click.echo("This is a bug of sagewright's. SAGEWRIGHT_DEBUG=1 shows where; please report it.", err=True)
+        click.echo(
+            "This is a bug of sagewright's. SAGEWRIGHT_DEBUG=1 shows where; please report it.", err=True
+        )
         sys.exit(70)
 
 

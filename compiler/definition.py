@@ -224,7 +224,14 @@ def cache_attributes(step: Mapping[str, Any], arguments: Mapping[str, Any]) -> d
     """
     listed = CACHE_ATTRIBUTES.get(_text(step.get("Type")))
     if listed is None:
-        beside = (*_CHECK, "SuppliedBaselineStatistics", "CheckType", "FunctionArn", "SqsQueueUrl", "OutputParameters")
+        beside = (
+            *_CHECK,
+            "SuppliedBaselineStatistics",
+            "CheckType",
+            "FunctionArn",
+            "SqsQueueUrl",
+            "OutputParameters",
+        )
         return {"Arguments": arguments, **{member: step[member] for member in beside if member in step}}
     found: dict[str, Any] = {}
     for path in listed:

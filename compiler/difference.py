@@ -57,7 +57,9 @@ class StepChange:
     fields: tuple[FieldChange, ...] = ()
 
     def __str__(self) -> str:
-        return f"{ {'added': '+', 'removed': '-', 'changed': '~'}[self.action] } step {self.name} ({self.type})"
+        return (
+            f"{ {'added': '+', 'removed': '-', 'changed': '~'}[self.action] } step {self.name} ({self.type})"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +112,8 @@ def compare(before: str | Mapping[str, Any], after: str | Mapping[str, Any]) -> 
         elif fields := tuple(_step_fields(first[name], step)):
             changed.append(StepChange(name, step.type, "changed", fields))
     changed += [StepChange(n, step.type, "removed") for n, step in first.items() if n not in second]
-    around = [{k: v for k, v in whole.items() if k != "Steps"} for whole in (one, other)]
-    fields = tuple(_values(*around, ""))
+    before_, after_ = ({k: v for k, v in whole.items() if k != "Steps"} for whole in (one, other))
+    fields = tuple(_values(before_, after_, ""))
     return Comparison(tuple(changed), fields, tuple(_misses(first, second, fields)))
 
 
@@ -147,7 +149,9 @@ def _misses(
     before: Mapping[str, PlacedStep], after: Mapping[str, PlacedStep], around: tuple[FieldChange, ...]
 ) -> Iterator[CacheMiss]:
     """In definition order; a step that reads from one that runs again stands after it."""
-    defaults = {f.path.split("[", 1)[1].partition("]")[0] for f in around if f.path.endswith("].DefaultValue")}
+    defaults = {
+        f.path.split("[", 1)[1].partition("]")[0] for f in around if f.path.endswith("].DefaultValue")
+    }
     again = {name for name in after if name not in before}
     found: dict[str, CacheMiss] = {}
     for name, step in after.items():
@@ -205,7 +209,11 @@ def _cached(step: PlacedStep) -> bool:
 
 
 def _values(before: Any, after: Any, path: str, member: str = "") -> Iterator[FieldChange]:
-    if isinstance(before, Mapping) and isinstance(after, Mapping) and not (is_function(before) or is_function(after)):
+    if (
+        isinstance(before, Mapping)
+        and isinstance(after, Mapping)
+        and not (is_function(before) or is_function(after))
+    ):
         for key in dict.fromkeys((*before, *after)):
             yield from _member(before, after, key, f"{path}.{key}" if path else str(key), str(key))
     elif isinstance(before, list) and isinstance(after, list):
@@ -256,5 +264,7 @@ def _function(value: Mapping[str, Any]) -> str:
         return f"${{{value['Get']}}}"
     pieces = value.get("Std:Join")
     if isinstance(pieces, list):
-        return json.dumps("".join(_function(p) if is_function(p) else str(p) for p in pieces), ensure_ascii=False)
+        return json.dumps(
+            "".join(_function(p) if is_function(p) else str(p) for p in pieces), ensure_ascii=False
+        )
     return json.dumps(value, ensure_ascii=False)

@@ -62,7 +62,9 @@ class Compiler:
         if key not in self._projects:
             sink = Sink()
             project = projects.load(path, sink)
-            chosen = projects.settings(project, self._target, self._overrides, sink) if not sink.failed else None
+            chosen = (
+                projects.settings(project, self._target, self._overrides, sink) if not sink.failed else None
+            )
             self._projects[key] = project, chosen, sink
         return self._projects[key]
 
@@ -97,15 +99,25 @@ class Compiler:
                 return True
         except (OSError, RuntimeError, ValueError):  # a loop of links, among others: reading it tells
             return True
-        sink.report("SW802", f"`{shown}` lies outside the project `{projects.display(project.root)}`", Span(shown))
+        sink.report(
+            "SW802", f"`{shown}` lies outside the project `{projects.display(project.root)}`", Span(shown)
+        )
         return False
 
     def _result(
-        self, shown: str, sink: Sink, settings: Settings, program: Program, lowered: Lowered, definition: dict[str, Any]
+        self,
+        shown: str,
+        sink: Sink,
+        settings: Settings,
+        program: Program,
+        lowered: Lowered,
+        definition: dict[str, Any],
     ) -> Result:
         text = to_text(definition) if not sink.failed else ""
         if len(text) > MAX_DEFINITION:
-            message = f"the definition has {len(text):,} characters: SageMaker takes at most {MAX_DEFINITION:,}"
+            message = (
+                f"the definition has {len(text):,} characters: SageMaker takes at most {MAX_DEFINITION:,}"
+            )
             sink.report("SW702", message, Span(shown))
         if sink.failed:
             return Result(shown, sink.diagnostics, sink.texts, program=program)
@@ -126,7 +138,12 @@ def _without_collector() -> Generator[None]:
 
 
 def _compilation(
-    pipeline: Pipeline, settings: Settings, lowered: Lowered, text: str, definition: dict[str, Any], shown: str
+    pipeline: Pipeline,
+    settings: Settings,
+    lowered: Lowered,
+    text: str,
+    definition: dict[str, Any],
+    shown: str,
 ) -> Compilation:
     return Compilation(
         name=pipeline.name,
@@ -183,7 +200,12 @@ def _in_folder(folder: Path, given: bool, sink: Sink) -> list[Path]:
     if not below:
         where = f"in `{projects.display(folder)}`" if given else "here"
         message = f"no pipelines {where}: looked for {listing(project.patterns)}"
-        sink.report("SW810", message, Span(projects.display(folder)), help="name a pipeline's file, or `sagewright init` one")
+        sink.report(
+            "SW810",
+            message,
+            Span(projects.display(folder)),
+            help="name a pipeline's file, or `sagewright init` one",
+        )
     return below
 
 
@@ -208,7 +230,9 @@ def clashes(results: Iterable[Result]) -> list[Diagnostic]:
         other = first.setdefault(result.compilation.name, result)
         if other is not result:
             message = f"the pipeline `{result.compilation.name}` is defined twice"
-            sink.report("SW809", message, Span(result.source), related=[Related("first here", Span(other.source))])
+            sink.report(
+                "SW809", message, Span(result.source), related=[Related("first here", Span(other.source))]
+            )
     return sink.diagnostics
 
 
@@ -217,7 +241,11 @@ class WorkerLost(Exception):
 
 
 def compile_many(
-    paths: list[Path], target: str | None = None, overrides: Overrides | None = None, *, jobs: int | None = None
+    paths: list[Path],
+    target: str | None = None,
+    overrides: Overrides | None = None,
+    *,
+    jobs: int | None = None,
 ) -> Iterator[Result]:
     """Every file, in order. Given `jobs`, as many processes share the work where files are many, and results come
     without their program, which is most of their memory. Raises `WorkerLost`."""
@@ -298,7 +326,10 @@ def compile_file(
     Never raises for what stands in the file: mistakes are in `Result.diagnostics`, and `Result.compilation` is None.
     `variables` override declared `vars`, as `--var` does.
     """
-    texts = {key: value if isinstance(value, str) else scalar_text(value) for key, value in (variables or {}).items()}
+    texts = {
+        key: value if isinstance(value, str) else scalar_text(value)
+        for key, value in (variables or {}).items()
+    }
     return Compiler(target, Overrides(region, bucket, prefix, role, texts)).compile(Path(path))
 
 

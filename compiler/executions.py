@@ -5,95 +5,23 @@ from __future__ import annotations
 import hashlib
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from sagewright.compiler.aws import MISSING, AwsError, Clients
-from sagewright.compiler.definition import DefinitionError, own_references, parse, steps
+from sagewright.compiler.definition import own_references, parse, steps
 from sagewright.compiler.plan import Refused
+from sagewright.compiler.start_parameters import check, declared
 from sagewright.compiler.suggest import listing, nearest
 from sagewright.compiler.versions import chosen, definition
 
 ENDED = frozenset({"Succeeded", "Failed", "Stopped", "CompletedWithFailures"})
 RETRIABLE = frozenset({"Failed", "Stopped"})
 STEP_ENDED = frozenset({"Succeeded", "Failed", "Stopped"})
-MAX_PARAMETERS, MAX_VALUE = 200, 1_024
-"""Of one start, and characters of one value. Source: botocore's shapes ParameterList and String1024."""
 PATIENCE = 10
 """Looks in a row that may fail before watching gives up."""
-
-
-# -- parameters -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A parameter as a definition declares it; `default` is None where it must be given."""
-
-    name: str
-    type: str
-    default: Any = None
-    enum: tuple[str, ...] = ()
-
-    def problem(self, text: str) -> str | None:
-        """Why SageMaker would not take `text` for it."""
-        if len(text) > MAX_VALUE:
-            return f"has {len(text):,} characters: SageMaker takes {MAX_VALUE:,}"
-        if not _is_of(self.type, text):
-            return f"is {_article(self.type)} {self.type}, and `{text}` is none"
-        if self.enum and text not in self.enum:
-            near = nearest(text, self.enum)
-            hint = f"; did you mean `{near}`?" if near else ""
-            return f"is one of {listing(list(self.enum))}, not `{text}`{hint}"
-        return None
-
-
-def _is_of(type_: str, text: str) -> bool:
-    try:
-        if type_ == "Integer":
-            int(text)
-        elif type_ == "Float":
-            float(text)
-    except ValueError:
-        return False
-    return type_ != "Boolean" or text.lower() in ("true", "false")
-
-
-def _article(word: str) -> str:
-    return "an" if word[:1] in "AEIOU" else "a"
-
-
-def declared(text: str) -> list[Parameter]:
-    """The parameters of a definition. Raises Refused where it cannot be read."""
-    try:
-        found = parse(text).get("Parameters") or []
-    except DefinitionError as error:
-        raise Refused(f"the deployed definition cannot be read: {error}") from None
-    return [
-        Parameter(p["Name"], p.get("Type", "String"), p.get("DefaultValue"), tuple(p.get("EnumValues") or ()))
-        for p in found
-    ]
-
-
-def check(parameters: Sequence[Parameter], given: Mapping[str, str]) -> None:
-    """Raise Refused, with every mistake, where a start with `given` would not be what is meant."""
-    by_name = {parameter.name: parameter for parameter in parameters}
-    found: list[str] = []
-    for name, text in given.items():
-        if name not in by_name:
-            near = nearest(name, by_name)
-            known = f"there are {listing(list(by_name))}" if by_name else "it has none"
-            found.append(f"there is no parameter `{name}`; {f'did you mean `{near}`?' if near else known}")
-        elif problem := by_name[name].problem(text):
-            found.append(f"`{name}` {problem}")
-    missing = [p.name for p in parameters if p.default is None and p.name not in given]
-    found += [f"`{name}` has no default, and must be given" for name in missing]
-    if len(given) > MAX_PARAMETERS:
-        found.append(f"these are {len(given)} parameters: SageMaker takes {MAX_PARAMETERS}")
-    if found:
-        raise Refused("; ".join(found), "give parameters with -p NAME=VALUE, or --params FILE")
 
 
 # -- starting ---------------------------------------------------------------------------------------------------------
@@ -164,7 +92,9 @@ def _selection(name: str, text: str, how: Start, clients: Clients) -> dict[str, 
         done = {s.name for s in snapshot(source, clients).steps if s.status == "Succeeded"}
         lacking = sorted(needed - done)
         if lacking:
-            raise Refused(f"the steps read what {listing(lacking)} made, and in {source} that did not succeed")
+            raise Refused(
+                f"the steps read what {listing(lacking)} made, and in {source} that did not succeed"
+            )
     return {
         "SourcePipelineExecutionArn": source,
         "SelectedSteps": [{"StepName": step} for step in how.steps],
@@ -398,7 +328,9 @@ def retry(arn: str, clients: Clients, *, parallelism: int | None = None) -> None
     """Take an execution up again where it failed or was stopped. Raises Refused, AwsError."""
     status = snapshot(arn, clients).status
     if status not in RETRIABLE:
-        raise Refused(f"execution {arn.rpartition('/')[2]} is {status}: only what failed or was stopped is retried")
+        raise Refused(
+            f"execution {arn.rpartition('/')[2]} is {status}: only what failed or was stopped is retried"
+        )
     clients.call(
         "sagemaker",
         "retry_pipeline_execution",
@@ -406,63 +338,6 @@ def retry(arn: str, clients: Clients, *, parallelism: int | None = None) -> None
         ClientRequestToken=uuid.uuid4().hex,
         ParallelismConfiguration=_parallelism(parallelism),
     )
-
-
-# -- logs -------------------------------------------------------------------------------------------------------------
-
-LOG_GROUPS: Mapping[str, str] = {
-    "ProcessingJob": "/aws/sagemaker/ProcessingJobs",
-    "QualityCheck": "/aws/sagemaker/ProcessingJobs",
-    "ClarifyCheck": "/aws/sagemaker/ProcessingJobs",
-    "TrainingJob": "/aws/sagemaker/TrainingJobs",
-    "TransformJob": "/aws/sagemaker/TransformJobs",
-}
-"""Source: developer guide, "CloudWatch Logs for Amazon SageMaker AI"."""
-
-
-@dataclass(frozen=True, slots=True)
-class LogPlace:
-    """Where a step writes: a log group, and what its streams begin with. `since` is in milliseconds."""
-
-    group: str
-    prefix: str | None
-    since: int
-
-
-def log_place(step: StepState) -> LogPlace:
-    """Raises Refused for a step that writes no log."""
-    since = int(step.started.timestamp() * 1000) if step.started else 0
-    if step.kind in LOG_GROUPS and step.job:
-        return LogPlace(LOG_GROUPS[step.kind], f"{step.job.rpartition('/')[2]}/", since)
-    if step.kind == "Lambda" and step.job:
-        return LogPlace(f"/aws/lambda/{step.job.split(':function:')[-1].partition(':')[0]}", None, since)
-    raise Refused(f"step `{step.name}` ({step.kind or step.status}) writes no log that is known here")
-
-
-def logs(place: LogPlace, clients: Clients, seen: set[str]) -> Iterator[str]:
-    """Lines that are not in `seen`, which grows by them. A log that is not there yet has none. Raises AwsError."""
-    token: str | None = None
-    while True:
-        try:
-            page = clients.call(
-                "logs",
-                "filter_log_events",
-                logGroupName=place.group,
-                logStreamNamePrefix=place.prefix,
-                startTime=place.since,
-                nextToken=token,
-            )
-        except AwsError as error:
-            if error.code == "ResourceNotFoundException":
-                return
-            raise
-        for event in page.get("events", ()):
-            if event["eventId"] not in seen:
-                seen.add(event["eventId"])
-                yield event["message"].rstrip("\n")
-        token = page.get("nextToken")
-        if not token:
-            return
 
 
 def step_of(found: Snapshot, name: str) -> StepState:

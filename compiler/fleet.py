@@ -168,7 +168,9 @@ class Fleet:
                 return [failure, *([NOT_REACHED] * (len(compilations) - 1))], False
         return each(compilations, lambda c: prepare(c, self.survey(c.region)), jobs=self.jobs, done=done)
 
-    def _list(self, region: str | None, first: Compilation, compilations: Iterable[Compilation]) -> Failure | None:
+    def _list(
+        self, region: str | None, first: Compilation, compilations: Iterable[Compilation]
+    ) -> Failure | None:
         """Learn of the assets of a region. What is wrong with one account is told by the pipelines themselves."""
         survey = self.survey(region)
         try:
@@ -181,7 +183,12 @@ class Fleet:
         return None
 
     def carry_out(
-        self, plans: Sequence[Plan], *, say: Say, force: bool, done: Callable[[int], None] = lambda count: None
+        self,
+        plans: Sequence[Plan],
+        *,
+        say: Say,
+        force: bool,
+        done: Callable[[int], None] = lambda count: None,
     ) -> tuple[list[Result | Failure], bool]:
         """Do what was planned."""
 
@@ -208,7 +215,10 @@ class Fleet:
             Orphaned(replace(first.place, name=orphan.name), region, orphan)
             for (region, project, target), first in sorted(places.items(), key=lambda item: str(item[0]))
             for orphan in orphans(
-                project or "", target, [c.name for c in compilations if c.region == region], self.clients(region)
+                project or "",
+                target,
+                [c.name for c in compilations if c.region == region],
+                self.clients(region),
             )
         ]
 

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from sagewright.compiler.expression import Expression, Join
 
 STEP_RETRIES = ("Step.SERVICE_FAULT", "Step.THROTTLING")
-JOB_RETRIES = (*STEP_RETRIES, "SageMaker.JOB_INTERNAL_ERROR", "SageMaker.CAPACITY_ERROR", "SageMaker.RESOURCE_LIMIT")
+JOB_RETRIES = (
+    *STEP_RETRIES,
+    "SageMaker.JOB_INTERNAL_ERROR",
+    "SageMaker.CAPACITY_ERROR",
+    "SageMaker.RESOURCE_LIMIT",
+)
 
 
 class Context(Protocol):
@@ -37,7 +42,13 @@ class Context(Protocol):
         ...
 
     def error(
-        self, code: str, message: str, at: Origin | None = None, *, help: str | None = None, notes: tuple[str, ...] = ()
+        self,
+        code: str,
+        message: str,
+        at: Origin | None = None,
+        *,
+        help: str | None = None,
+        notes: tuple[str, ...] = (),
     ) -> None: ...
 
     def role(self) -> Any:
@@ -48,7 +59,9 @@ class Context(Protocol):
         """The bucket for code and outputs; SW804 where there is none."""
         ...
 
-    def image(self, value: Any, at: Origin | None, *, scope: str, instances: list[Any], algorithm_ok: bool = False) -> Any:
+    def image(
+        self, value: Any, at: Origin | None, *, scope: str, instances: list[Any], algorithm_ok: bool = False
+    ) -> Any:
         """An image's URI: short and long forms resolved, URIs and references as they are.
 
         `scope` is training, inference or processing; `instances` the instance types, literal or references, that

@@ -27,7 +27,9 @@ def merge(base: Map, over: Map) -> Map:
 
 def _joined(base: Map, over: Map, data: dict[str, Any]) -> MappingNode | None:
     """A node that finds each key where it came from."""
-    pairs = [pair for source in (base, over) if isinstance(source.node, MappingNode) for pair in source.node.value]
+    pairs = [
+        pair for source in (base, over) if isinstance(source.node, MappingNode) for pair in source.node.value
+    ]
     anchor = over.node or base.node
     if anchor is None:
         return None
@@ -36,7 +38,11 @@ def _joined(base: Map, over: Map, data: dict[str, Any]) -> MappingNode | None:
 
 def without_nulls(body: Map) -> Map:
     """`null` leaves a key out."""
-    return Map({key: value for key, value in body.items() if value is not None}, body.node) if None in body.values() else body
+    return (
+        Map({key: value for key, value in body.items() if value is not None}, body.node)
+        if None in body.values()
+        else body
+    )
 
 
 def patch(target: Any, change: Any) -> Any:
@@ -53,12 +59,18 @@ def patch(target: Any, change: Any) -> Any:
     if isinstance(target, list) and isinstance(change, dict):
         return _patch_list(target, change)
     if isinstance(change, dict):  # nothing below it: nulls in it remove nothing
-        return Map({k: patch(None, v) for k, v in change.items() if v is not None}, getattr(change, "node", None))
+        return Map(
+            {k: patch(None, v) for k, v in change.items() if v is not None}, getattr(change, "node", None)
+        )
     return change
 
 
 def _patched_node(target: Any, change: Any) -> MappingNode | None:
-    nodes = [n for n in (getattr(target, "node", None), getattr(change, "node", None)) if isinstance(n, MappingNode)]
+    nodes = [
+        n
+        for n in (getattr(target, "node", None), getattr(change, "node", None))
+        if isinstance(n, MappingNode)
+    ]
     if not nodes:
         return None
     last = nodes[-1]

@@ -185,7 +185,9 @@ def describe(name: str, clients: Clients) -> Deployed | None:
 
 
 def _tags(arn: str, clients: Clients) -> dict[str, str]:
-    return {tag["Key"]: tag["Value"] for tag in clients.pages("sagemaker", "list_tags", "Tags", ResourceArn=arn)}
+    return {
+        tag["Key"]: tag["Value"] for tag in clients.pages("sagemaker", "list_tags", "Tags", ResourceArn=arn)
+    }
 
 
 def _see_bucket(compilation: Compilation, clients: Clients) -> None:

@@ -37,10 +37,18 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
         "sagemaker:AddAssociation",
     ),
     "EMR": (
-        *("elasticmapreduce:AddJobFlowSteps", "elasticmapreduce:DescribeStep", "elasticmapreduce:CancelSteps"),
+        *(
+            "elasticmapreduce:AddJobFlowSteps",
+            "elasticmapreduce:DescribeStep",
+            "elasticmapreduce:CancelSteps",
+        ),
         "elasticmapreduce:DescribeCluster",
     ),
-    "EMRServerless": ("emr-serverless:StartJobRun", "emr-serverless:GetJobRun", "emr-serverless:CancelJobRun"),
+    "EMRServerless": (
+        "emr-serverless:StartJobRun",
+        "emr-serverless:GetJobRun",
+        "emr-serverless:CancelJobRun",
+    ),
 }
 """Source: developer guide, "IAM Access Management" of Pipelines, and the service authorization reference."""
 

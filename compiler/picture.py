@@ -38,11 +38,20 @@ def picture(program: Program) -> Drawing:
 def _node(name: str, step: Emitted, group: str | None) -> Node:
     badges = []
     if step.retry:
-        badges.append(Badge("retry", _attempts(step.retry), "; ".join(_policy(policy) for policy in step.retry)))
+        badges.append(
+            Badge("retry", _attempts(step.retry), "; ".join(_policy(policy) for policy in step.retry))
+        )
     if step.cache is not None:
         badges.append(Badge("cache", step.cache.expire_after or "no expiry", "successful runs are reused"))
     detail = step.display_name or step.description or ""
-    return Node(name, kind=step.type, shape=_SHAPES.get(step.type, "step"), badges=tuple(badges), group=group, detail=detail)
+    return Node(
+        name,
+        kind=step.type,
+        shape=_SHAPES.get(step.type, "step"),
+        badges=tuple(badges),
+        group=group,
+        detail=detail,
+    )
 
 
 def _attempts(policies: tuple[RetryPolicy, ...]) -> str:
@@ -52,7 +61,11 @@ def _attempts(policies: tuple[RetryPolicy, ...]) -> str:
 
 def _policy(policy: RetryPolicy) -> str:
     names = ", ".join(error.rsplit(".", 1)[1].lower() for error in policy.errors)
-    limit = f"{policy.max_attempts} attempts" if policy.max_attempts is not None else f"for {policy.expire_after} min"
+    limit = (
+        f"{policy.max_attempts} attempts"
+        if policy.max_attempts is not None
+        else f"for {policy.expire_after} min"
+    )
     return f"{names}: {limit}, from {policy.interval} s, × {policy.backoff:g}"
 
 

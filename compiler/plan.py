@@ -177,7 +177,9 @@ def make_plan(compilation: Compilation, deployed: Deployed | None) -> Plan:
     same = there is not None and not comparison and not unreadable
     wanted = there.digest if there is not None and same else digest(compilation.definition)
     parallelism = _parallelism(compilation, there)
-    changes = () if there is None else tuple(_changes(compilation, there, comparison, unreadable, parallelism))
+    changes = (
+        () if there is None else tuple(_changes(compilation, there, comparison, unreadable, parallelism))
+    )
     set_tags, remove_tags = _tags(compilation, there, wanted, bool(changes))
     needed = required(compilation.definition) - (required(there.definition) if there else frozenset())
     return Plan(
@@ -244,7 +246,10 @@ def _tags(
     tags = dict(_wanted_tags(compilation, wanted))
     now: Mapping[str, str] = deployed.tags if deployed else {}
     kept = {COMMIT} if compilation.project else {COMMIT, PROJECT, TARGET}
-    ours = [*(deployed.own_tags if deployed else ()), *(k for k in now if k.startswith(OURS) and k not in kept)]
+    ours = [
+        *(deployed.own_tags if deployed else ()),
+        *(k for k in now if k.startswith(OURS) and k not in kept),
+    ]
     removed = tuple(dict.fromkeys(key for key in ours if key in now and key not in tags))
     setting = {key: value for key, value in tags.items() if now.get(key) != value}
     if compilation.commit and (changed or setting or removed or deployed is None):
@@ -272,7 +277,9 @@ def _conflict(compilation: Compilation, deployed: Deployed | None, wanted: str) 
         return "it exists already, and was not made by sagewright; --force adopts it"
     owner = deployed.tags.get(PROJECT)
     if owner and compilation.project and owner != compilation.project:
-        return f"it belongs to the project `{owner}`, this one is `{compilation.project}`; --force takes it over"
+        return (
+            f"it belongs to the project `{owner}`, this one is `{compilation.project}`; --force takes it over"
+        )
     if deployed.drifted and deployed.digest != wanted:
         return "somebody else has changed its definition since it was last upserted; --force overwrites that"
     return None

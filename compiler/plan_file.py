@@ -33,7 +33,8 @@ def to_data(plans: Iterable[Plan], orphans: Iterable[Orphaned]) -> dict[str, Any
         "version": VERSION,
         "pipelines": [_plan(plan) for plan in plans],
         "orphans": [
-            {"pipeline": orphan.name, "region": orphan.region, "arn": orphan.orphan.deployed.arn} for orphan in orphans
+            {"pipeline": orphan.name, "region": orphan.region, "arn": orphan.orphan.deployed.arn}
+            for orphan in orphans
         ],
     }
 
@@ -68,7 +69,9 @@ def comparison(found: Comparison) -> dict[str, Any]:
             {"name": s.name, "type": s.type, "action": s.action, "fields": [_field(f) for f in s.fields]}
             for s in found.steps
         ],
-        "cache_misses": [{"step": m.step, "fields": list(m.fields), "through": m.through} for m in found.misses],
+        "cache_misses": [
+            {"step": m.step, "fields": list(m.fields), "through": m.through} for m in found.misses
+        ],
     }
 
 
@@ -96,7 +99,9 @@ def read(text: str) -> list[Kept]:
     try:
         data = json.loads(text)
         if data["version"] != VERSION:
-            raise Refused(f"the plan is of version {data['version']}, this reads {VERSION}", "make another plan")
+            raise Refused(
+                f"the plan is of version {data['version']}, this reads {VERSION}", "make another plan"
+            )
         return [_kept(entry) for entry in data["pipelines"]]
     except (ValueError, KeyError, TypeError):
         raise Refused("this is no plan", "`sagewright plan --out plan.json` writes one") from None
@@ -125,4 +130,6 @@ def require_same(kept: Sequence[Kept], plans: Sequence[Plan]) -> None:
             moved.append(f"`{entry.name}` is not what was planned: its files, or its assets, changed since")
     if moved:
         more = f", and {len(moved) - 3} more" if len(moved) > 3 else ""
-        raise Refused(f"the plan is out of date: {'; '.join(moved[:3])}{more}", "make another plan, and read it")
+        raise Refused(
+            f"the plan is out of date: {'; '.join(moved[:3])}{more}", "make another plan, and read it"
+        )

@@ -43,7 +43,12 @@ class Report:
     def summary(self) -> str:
         """`1 to create, 2 to update, 17 unchanged`."""
         counts = Counter(plan.action for plan in self.plans)
-        words = {"create": "to create", "update": "to update", "recreate": "to create anew", "unchanged": "unchanged"}
+        words = {
+            "create": "to create",
+            "update": "to update",
+            "recreate": "to create anew",
+            "unchanged": "unchanged",
+        }
         said = [f"{counts[action]} {word}" for action, word in words.items() if counts[action]]
         said += [f"{len(self.orphans)} orphaned"] if self.orphans else []
         said += [f"{len(self.failures)} failed"] if self.failures else []
@@ -72,7 +77,9 @@ def github(report: Report) -> Iterator[str]:
         elif plan.action != "unchanged":
             yield _annotation(plan, "notice", "\n".join(plan.lines(full=True)))
     for orphan in report.orphans or ():
-        yield workflow_command("warning", {"title": "sagewright plan"}, f"{orphan.name} is orphaned: its file is gone")
+        yield workflow_command(
+            "warning", {"title": "sagewright plan"}, f"{orphan.name} is orphaned: its file is gone"
+        )
     for name, failure in report.failures:
         yield workflow_command("error", {"title": "sagewright plan"}, f"{name}: {failure.message}")
 
@@ -99,13 +106,20 @@ def markdown(report: Report) -> str:
             whole = f"{brief}\n_The details are left out: the comment would be too long._\n"
         parts.append(whole)
         length += len(whole)
-    parts += [f"\n- `{orphan.name}` is orphaned: its file is gone; `upsert --prune` deletes it\n" for orphan in report.orphans or ()]
+    parts += [
+        f"\n- `{orphan.name}` is orphaned: its file is gone; `upsert --prune` deletes it\n"
+        for orphan in report.orphans or ()
+    ]
     parts += [f"\n- {_code(name)} failed: {_inline(failure.message)}\n" for name, failure in report.failures]
     unchanged = [p.compilation.name for p in report.plans if p.action == "unchanged" and not p.conflict]
     if unchanged:
         parts.append(_folded(f"{len(unchanged)} unchanged", ", ".join(map(_code, unchanged))))
     made = "\n".join(parts)
-    return made if len(made) <= COMMENT_LENGTH + 4_000 else f"{head}\n{report.summary()}: too much for a comment.\n"
+    return (
+        made
+        if len(made) <= COMMENT_LENGTH + 4_000
+        else f"{head}\n{report.summary()}: too much for a comment.\n"
+    )
 
 
 def _brief(plan: Plan) -> Iterator[str]:
@@ -117,7 +131,10 @@ def _brief(plan: Plan) -> Iterator[str]:
     for change in plan.changes:
         if change.what != "definition":
             yield f"- {change.what}: {_code(change.before or 'none')} → {_code(change.after or 'none')}"
-    yield from (f"- tag {_code(c.what)}: {_code(c.before or 'none')} → {_code(c.after or 'none')}" for c in plan.tag_changes())
+    yield from (
+        f"- tag {_code(c.what)}: {_code(c.before or 'none')} → {_code(c.after or 'none')}"
+        for c in plan.tag_changes()
+    )
     yield from (f"- :hourglass: {_inline(str(miss))}" for miss in plan.comparison.misses)
 
 
@@ -127,7 +144,9 @@ def _details(plan: Plan) -> Iterator[str]:
         title = f"definition: {count} step{'' if count == 1 else 's'} changed" if count else "definition"
         yield _folded(title, _fenced("\n".join(_diff(plan)), "diff"))
     if plan.permissions:
-        yield _folded("permissions that the role newly needs", "\n".join(f"- {_code(p)}" for p in plan.permissions))
+        yield _folded(
+            "permissions that the role newly needs", "\n".join(f"- {_code(p)}" for p in plan.permissions)
+        )
     graph = "\n".join(mermaid(plan))
     if graph:
         yield _folded("graph", _fenced(graph, "mermaid"))

@@ -36,11 +36,15 @@ def look(name: str, clients: Clients, *, project: str | None, force: bool) -> De
         raise Refused(f"pipeline `{name}` was not made by sagewright", "delete it all the same with --force")
     owner = deployed.tags.get(PROJECT)
     if owner and project and owner != project and not force:
-        raise Refused(f"pipeline `{name}` belongs to the project `{owner}`", "delete it all the same with --force")
+        raise Refused(
+            f"pipeline `{name}` belongs to the project `{owner}`", "delete it all the same with --force"
+        )
     running = next((e for e in _executions(name, clients) if e["PipelineExecutionStatus"] in RUNNING), None)
     if running is not None and not force:
         arn = running["PipelineExecutionArn"]
-        raise Refused(f"pipeline `{name}` is executing: {arn}", "stop that, or delete it all the same with --force")
+        raise Refused(
+            f"pipeline `{name}` is executing: {arn}", "stop that, or delete it all the same with --force"
+        )
     return deployed
 
 
@@ -121,7 +125,9 @@ def garbage(place: Place, clients: Clients, *, keep: frozenset[str], older: time
     if not candidates:
         return []
     used = keep.union(*(_HASH.findall(text) for text in definitions(clients)))
-    return [Garbage(item["Key"], item["Size"]) for item in candidates if not used & {*_HASH.findall(item["Key"])}]
+    return [
+        Garbage(item["Key"], item["Size"]) for item in candidates if not used & {*_HASH.findall(item["Key"])}
+    ]
 
 
 def _objects(place: Place, prefix: str, clients: Clients) -> Iterator[dict[str, Any]]:
@@ -150,7 +156,10 @@ def definitions(clients: Clients) -> Iterator[str]:
         )
         for version in versions:
             found = clients.call(
-                "sagemaker", "describe_pipeline", PipelineName=name, PipelineVersionId=version["PipelineVersionId"]
+                "sagemaker",
+                "describe_pipeline",
+                PipelineName=name,
+                PipelineVersionId=version["PipelineVersionId"],
             )
             yield found.get("PipelineDefinition", "")
 
@@ -167,4 +176,6 @@ def collect(place: Place, found: list[Garbage], clients: Clients) -> None:
             ExpectedBucketOwner=place.bucket_owner,
         )
         for error in answer.get("Errors", ()):
-            raise AwsError(f"s3://{place.bucket}/{error.get('Key')}: {error.get('Message')}", str(error.get("Code")))
+            raise AwsError(
+                f"s3://{place.bucket}/{error.get('Key')}: {error.get('Message')}", str(error.get("Code"))
+            )

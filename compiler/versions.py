@@ -39,7 +39,9 @@ def history(name: str, clients: Clients) -> list[Version]:
     """The versions, newest first. Raises Refused, AwsError."""
     try:
         found = list(
-            clients.pages("sagemaker", "list_pipeline_versions", "PipelineVersionSummaries", PipelineName=name)
+            clients.pages(
+                "sagemaker", "list_pipeline_versions", "PipelineVersionSummaries", PipelineName=name
+            )
         )
     except AwsError as error:
         raise _missing(name, error) from None

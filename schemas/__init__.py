@@ -27,7 +27,9 @@ def read(name: str) -> bytes:
 
 def names(folder: str) -> list[str]:
     """The files of a folder of this package, sorted."""
-    return sorted(entry.name for entry in resources.files(__name__).joinpath(folder).iterdir() if entry.is_file())
+    return sorted(
+        entry.name for entry in resources.files(__name__).joinpath(folder).iterdir() if entry.is_file()
+    )
 
 
 @cache

@@ -15,7 +15,10 @@ def pipeline(kinds: Iterable[str]) -> dict[str, Any]:
     required, since an editor does not see the project file."""
     names = list(kinds)
     root = _clean(schemas.permitting(schemas.load("pipeline"), schemas.TEMPLATE))
-    root["properties"]["steps"] = {**root["properties"]["steps"], "additionalProperties": {"$ref": "#/$defs/step"}}
+    root["properties"]["steps"] = {
+        **root["properties"]["steps"],
+        "additionalProperties": {"$ref": "#/$defs/step"},
+    }
     root["properties"]["defaults"] = {**root["properties"]["defaults"], **_defaults(names)}
     step = {
         "type": "object",
@@ -53,7 +56,11 @@ def _defaults(names: list[str]) -> dict[str, Any]:
         for key, value in kind(name)["properties"].items():
             if key not in ("kind", "then", "else", "body"):
                 general.setdefault(key, {k: value[k] for k in ("title", "description") if k in value})
-    kinds = {"type": "object", "properties": {name: {"type": "object"} for name in names}, "additionalProperties": False}
+    kinds = {
+        "type": "object",
+        "properties": {name: {"type": "object"} for name in names},
+        "additionalProperties": False,
+    }
     return {"properties": {**general, "kinds": kinds}, "additionalProperties": False}
 
 

@@ -42,7 +42,9 @@ KINDS = {
 @cache
 def find(name: str) -> StepKind | None:
     """The kind of that name, None if there is none."""
-    module = KINDS.get(name) or next((point.value for point in entry_points(group=ENTRY_POINTS, name=name)), None)
+    module = KINDS.get(name) or next(
+        (point.value for point in entry_points(group=ENTRY_POINTS, name=name)), None
+    )
     return import_module(module).KIND if module else None
 
 

@@ -27,7 +27,10 @@ def _declared(body: Map) -> Mapping[str, Type | None]:
     if not isinstance(outputs, dict):
         return {}
     known = {kind.value: kind for kind in Type}
-    return {name: known.get(kind, Type.ANY) if isinstance(kind, str) else Type.ANY for name, kind in outputs.items()}
+    return {
+        name: known.get(kind, Type.ANY) if isinstance(kind, str) else Type.ANY
+        for name, kind in outputs.items()
+    }
 
 
 OUTPUTS = Sugar("OutputParameters['{}']", names=_declared)

@@ -12,13 +12,14 @@ from sagewright.compiler.kind import Context, StepKind, Sugar
 from sagewright.compiler.model import Step
 from sagewright.compiler.source import key_origin
 
-
 CONDITIONS = "Conditions"
 
 
 def arguments(step: Step, context: Context) -> dict[str, Any]:
     if not step.branches:
-        context.error("SW202", f"the condition `{step.name}` lacks both `then` and `else`", key_origin(step.body, "if"))
+        context.error(
+            "SW202", f"the condition `{step.name}` lacks both `then` and `else`", key_origin(step.body, "if")
+        )
     for member in step.api or ():
         if member != CONDITIONS:
             message = f"`api` of a condition holds `{CONDITIONS}` only: steps stand under `then` and `else`"

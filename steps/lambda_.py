@@ -30,12 +30,21 @@ def _function_arn(step: Step, context: Context) -> str | None:
         at = key_origin(body, "code") if "code" in body else step.name_origin
         what = "both `function` and `code`" if "code" in body else "either `function` or `code`"
         verb = "has" if "code" in body else "needs"
-        context.error("SW208", f"the lambda step `{step.name}` {verb} {what}", at, help="one of them" if "code" in body else None)
+        context.error(
+            "SW208",
+            f"the lambda step `{step.name}` {verb} {what}",
+            at,
+            help="one of them" if "code" in body else None,
+        )
         return None
     if "function" in body:
         for key in _CREATED:
             if key in body:
-                context.error("SW208", f"`{key}` is for a function made from `code`; `function` exists already", key_origin(body, key))
+                context.error(
+                    "SW208",
+                    f"`{key}` is for a function made from `code`; `function` exists already",
+                    key_origin(body, key),
+                )
         return body["function"]
     return _created(step, context)
 
@@ -44,16 +53,24 @@ def _created(step: Step, context: Context) -> str | None:
     body = step.body
     for key in ("runtime", "handler"):
         if key not in body:
-            context.error("SW202", f"a lambda made from `code` lacks the key `{key}`", key_origin(body, "code"))
+            context.error(
+                "SW202", f"a lambda made from `code` lacks the key `{key}`", key_origin(body, "code")
+            )
             return None
     name = body.get("function_name", f"{context.pipeline}-{step.name}")
     if not _NAME.fullmatch(name):
         at = origin(body, "function_name") if "function_name" in body else step.name_origin
-        context.error("SW703", f"`{name}` is no Lambda function's name: at most 64 letters, digits, `-` and `_`", at)
+        context.error(
+            "SW703", f"`{name}` is no Lambda function's name: at most 64 letters, digits, `-` and `_`", at
+        )
         return None
     timeout = seconds(body.get("timeout", 60))
     if timeout > MAX_TIMEOUT:
-        context.error("SW206", f"`timeout` is {timeout} s, the most for a Lambda step is {MAX_TIMEOUT} s", origin(body, "timeout"))
+        context.error(
+            "SW206",
+            f"`timeout` is {timeout} s, the most for a Lambda step is {MAX_TIMEOUT} s",
+            origin(body, "timeout"),
+        )
     code = body["code"]
     path = code["dir"] if isinstance(code, dict) else code
     asset = context.function_code(path, origin(body, "code"))

@@ -107,6 +107,9 @@ KIND = StepKind(
     longhand={"code": "entry"},
     refused={
         "ModelPackageName": ("SW608", "a step registers versions of a group, and no package by itself"),
-        "CertifyForMarketplace": ("SW608", "the SDK takes it out of what it emits, since Pipelines refuses it"),
+        "CertifyForMarketplace": (
+            "SW608",
+            "the SDK takes it out of what it emits, since Pipelines refuses it",
+        ),
     },
 )

@@ -133,7 +133,7 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
             response = connection.getresponse()
             body = response.read()
             connection.close()
-            if any([rule(call) for rule in proxy.lost]):
+            if any(rule(call) for rule in proxy.lost):
                 return self._hang_up()
             self._answer(response.status, dict(response.getheaders()), body)
             return None

@@ -32,7 +32,12 @@ class Fault:
             return None
         match self.kind:
             case "throttled":
-                return aws_error(call, 400 if call.method == "POST" and not call.key else 503, "ThrottlingException", "Rate exceeded")
+                return aws_error(
+                    call,
+                    400 if call.method == "POST" and not call.key else 503,
+                    "ThrottlingException",
+                    "Rate exceeded",
+                )
             case "500":
                 return aws_error(call, 500, "InternalFailure", "sorry")
             case "timeout":

@@ -79,7 +79,9 @@ class Shell:
         assert code is None or got == code, f"ended with {got}\n{out}{err}"
         return Ended(got, out, err)
 
-    def write(self, name: str, description: str = "first", level: str = "info", code: str = "print(1)\n") -> Path:
+    def write(
+        self, name: str, description: str = "first", level: str = "info", code: str = "print(1)\n"
+    ) -> Path:
         folder = self.root / "pipelines" / name
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "prepare.py").write_text(code)

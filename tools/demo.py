@@ -28,7 +28,15 @@ def main() -> int:
     show(f"sagewright compile pipelines/{PIPELINE}")
     run("compile", f"pipelines/{PIPELINE}", environment=environment)
     show(f"sagewright graph pipelines/{PIPELINE} --format svg -o build/{PIPELINE}.svg")
-    run("graph", f"pipelines/{PIPELINE}", "--format", "svg", "-o", f"build/{PIPELINE}.svg", environment=environment)
+    run(
+        "graph",
+        f"pipelines/{PIPELINE}",
+        "--format",
+        "svg",
+        "-o",
+        f"build/{PIPELINE}.svg",
+        environment=environment,
+    )
 
     show("sagewright emulate --port 0 &")
     emulator = subprocess.Popen(
@@ -79,7 +87,9 @@ def show(command: str) -> None:
 
 def run(*arguments: str, environment: dict[str, str]) -> None:
     """Run sagewright; what it prints is shown. Ends the demo where it fails."""
-    done = subprocess.run([*SAGEWRIGHT, *arguments], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, check=False)
+    done = subprocess.run(
+        [*SAGEWRIGHT, *arguments], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, check=False
+    )
     if done.returncode:
         raise SystemExit(f"failed: sagewright {shlex.join(arguments)} ended with {done.returncode}")
 

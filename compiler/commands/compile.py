@@ -23,11 +23,29 @@ from sagewright.compiler.output import write_all
 
 @click.command("compile")
 @compile_options
-@click.option("--output", "-o", type=click.Path(path_type=Path), default=Path("build"), show_default=True, help="Folder for the results.")
-@click.option("--stdout", is_flag=True, help="Write the definition of one pipeline to standard output instead.")
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    default=Path("build"),
+    show_default=True,
+    help="Folder for the results.",
+)
+@click.option(
+    "--stdout", is_flag=True, help="Write the definition of one pipeline to standard output instead."
+)
 @format_option
 @click.pass_context
-def command(ctx: click.Context, /, paths: list[Path], options: Options, output: Path, stdout: bool, format_: str, strict: bool) -> None:
+def command(
+    ctx: click.Context,
+    /,
+    paths: list[Path],
+    options: Options,
+    output: Path,
+    stdout: bool,
+    format_: str,
+    strict: bool,
+) -> None:
     """Compile pipelines to SageMaker definitions, without credentials.
 
     Writes <output>/<target>/<pipeline>/definition.json and manifest.json. A pipeline with errors is not written.

@@ -65,7 +65,9 @@ def _definition(operand: str, at: Where) -> str:
     from sagewright.compiler.plan import Refused
     from sagewright.compiler.versions import definition
 
-    text, _, behind = operand.rpartition("@") if "@" in operand and not Path(operand).exists() else (operand, "", "")
+    text, _, behind = (
+        operand.rpartition("@") if "@" in operand and not Path(operand).exists() else (operand, "", "")
+    )
     path = Path(text)
     if path.suffix == ".json" and path.is_file():
         try:

@@ -12,7 +12,9 @@ from sagewright.compiler.commands.where import Where, aws_options
 @click.command("executions")
 @click.argument("pipeline")
 @aws_options
-@click.option("--count", "-n", type=click.IntRange(1, 100), default=20, show_default=True, help="So many, the newest.")
+@click.option(
+    "--count", "-n", type=click.IntRange(1, 100), default=20, show_default=True, help="So many, the newest."
+)
 @click.option(
     "--format",
     "format_",

@@ -23,7 +23,9 @@ def _age(_ctx: click.Context, _param: click.Parameter, text: str) -> timedelta:
 
 @click.command("gc")
 @aws_options
-@click.option("--older-than", default="7d", show_default=True, callback=_age, help="Leave alone what is younger.")
+@click.option(
+    "--older-than", default="7d", show_default=True, callback=_age, help="Leave alone what is younger."
+)
 @click.option("--dry-run", is_flag=True, help="Only list.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 def command(at: Where, older_than: timedelta, dry_run: bool, yes: bool) -> int:
@@ -47,7 +49,9 @@ def command(at: Where, older_than: timedelta, dry_run: bool, yes: bool) -> int:
         raise Refused("no bucket is known", "set `bucket:`, or pass --bucket")
     results, _ = load([], at.options)
     if any(not result.ok for result in results):
-        raise Refused("not every pipeline of the project compiles: what they need is not known", "run `check`")
+        raise Refused(
+            "not every pipeline of the project compiles: what they need is not known", "run `check`"
+        )
     keep = frozenset(u.asset.digest for r in results if r.compilation for u in r.compilation.uploads)
     found = remove.garbage(place, at.clients, keep=keep, older=older_than)
     for item in found:

@@ -13,10 +13,24 @@ FORMATS = ("mermaid", "dot", "svg", "json")
 
 @click.command("graph")
 @compile_options
-@click.option("--format", "format_", type=click.Choice(FORMATS), default="mermaid", show_default=True, help="How it is drawn.")
-@click.option("--output", "-o", type=click.Path(path_type=Path), help="A file, or a folder where there are several pipelines.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(FORMATS),
+    default="mermaid",
+    show_default=True,
+    help="How it is drawn.",
+)
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path),
+    help="A file, or a folder where there are several pipelines.",
+)
 @click.pass_context
-def command(ctx: click.Context, /, paths: list[Path], options: Options, format_: str, output: Path | None) -> None:
+def command(
+    ctx: click.Context, /, paths: list[Path], options: Options, format_: str, output: Path | None
+) -> None:
     """Draw pipelines: steps, branches, run conditions, retries and caches. Needs no network and no Graphviz.
 
     \b
@@ -30,11 +44,15 @@ def command(ctx: click.Context, /, paths: list[Path], options: Options, format_:
 
     results, diagnostics = load(paths, options)
     report(diagnostics, results, "text")
-    pictures = {r.program.pipeline.name: picture(r.program) for r in results if r.ok and r.program is not None}
+    pictures = {
+        r.program.pipeline.name: picture(r.program) for r in results if r.ok and r.program is not None
+    }
     texts = {name: drawing.FORMATS[format_](made) for name, made in pictures.items()}
     if output is None:
         if len(texts) > 1 and format_ in ("svg", "json"):
-            raise click.UsageError(f"these are {len(texts)} pipelines: name one, or give a folder with --output")
+            raise click.UsageError(
+                f"these are {len(texts)} pipelines: name one, or give a folder with --output"
+            )
         for text in texts.values():
             click.echo(text.rstrip("\n"))
     else:
@@ -51,6 +69,8 @@ def _write(texts: dict[str, str], output: Path, format_: str) -> None:
     try:
         write_all(files)
     except OSError as error:
-        raise click.ClickException(f"cannot write {output}: {(error.strerror or str(error)).lower()}") from error
+        raise click.ClickException(
+            f"cannot write {output}: {(error.strerror or str(error)).lower()}"
+        ) from error
     for path in files:
         click.echo(f"wrote {path.as_posix()}")

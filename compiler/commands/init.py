@@ -36,13 +36,25 @@ _IGNORED = "build/\n.sagewright/\n"
 
 @click.command("init")
 @click.argument("folder", type=click.Path(path_type=Path), default=Path())
-@click.option("--template", metavar="NAME", default="breast-cancer", show_default=True, help="Ready-made pipeline to begin with.")
-@click.option("--name", metavar="NAME", help="Name of the pipeline and its folder; the template's by default.")
+@click.option(
+    "--template",
+    metavar="NAME",
+    default="breast-cancer",
+    show_default=True,
+    help="Ready-made pipeline to begin with.",
+)
+@click.option(
+    "--name", metavar="NAME", help="Name of the pipeline and its folder; the template's by default."
+)
 @click.option("--list", "list_", is_flag=True, help="List the templates.")
 @click.option("--region", default="us-west-2", show_default=True)
 @click.option("--bucket", default="my-bucket", show_default=True)
-@click.option("--role", metavar="ARN", default="arn:aws:iam::123456789012:role/SageMakerRole", show_default=True)
-def command(folder: Path, template: str, name: str | None, list_: bool, region: str, bucket: str, role: str) -> None:
+@click.option(
+    "--role", metavar="ARN", default="arn:aws:iam::123456789012:role/SageMakerRole", show_default=True
+)
+def command(
+    folder: Path, template: str, name: str | None, list_: bool, region: str, bucket: str, role: str
+) -> None:
     """Make a project in FOLDER, or add a pipeline to the one that is there. Nothing is overwritten.
 
     \b
@@ -56,9 +68,14 @@ def command(folder: Path, template: str, name: str | None, list_: bool, region: 
         return
     if template not in templates():
         near = nearest(template, templates())
-        raise click.UsageError(f"unknown template '{template}'; " + (f"did you mean '{near}'?" if near else f"there are {listing(templates())}"))
+        raise click.UsageError(
+            f"unknown template '{template}'; "
+            + (f"did you mean '{near}'?" if near else f"there are {listing(templates())}")
+        )
     if name is not None and not re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,255}", name):
-        raise click.UsageError(f"'{name}' is no pipeline's name: letters and digits, with hyphens between them")
+        raise click.UsageError(
+            f"'{name}' is no pipeline's name: letters and digits, with hyphens between them"
+        )
     parts = role.split(":")
     account = parts[4] if len(parts) > 4 and parts[4].isdigit() else "123456789012"
     files = dict(_files(folder, template, name))
@@ -70,11 +87,15 @@ def command(folder: Path, template: str, name: str | None, list_: bool, region: 
         files[folder / SCHEMA_FILE] = json.dumps(bundle.pipeline(steps.names()), indent=1) + "\n"
     taken = sorted(path.as_posix() for path in files if path.exists())
     if taken:
-        raise click.ClickException(f"nothing is overwritten, and there is already {listing(taken)}; choose another --name")
+        raise click.ClickException(
+            f"nothing is overwritten, and there is already {listing(taken)}; choose another --name"
+        )
     try:
         write_all(files)
     except OSError as error:
-        raise click.ClickException(f"cannot write to {folder}: {(error.strerror or str(error)).lower()}") from error
+        raise click.ClickException(
+            f"cannot write to {folder}: {(error.strerror or str(error)).lower()}"
+        ) from error
     for path in sorted(files):
         click.echo(f"wrote {path.as_posix()}")
     where = "" if folder == Path() else f"cd {folder.as_posix()} && "
@@ -84,7 +105,9 @@ def command(folder: Path, template: str, name: str | None, list_: bool, region: 
 def templates() -> list[str]:
     """The ready-made pipelines."""
     root = resources.files("sagewright.pipelines")
-    return sorted(entry.name for entry in root.iterdir() if entry.is_dir() and entry.joinpath("pipeline.yaml").is_file())
+    return sorted(
+        entry.name for entry in root.iterdir() if entry.is_dir() and entry.joinpath("pipeline.yaml").is_file()
+    )
 
 
 def _files(folder: Path, template: str, name: str | None) -> Iterator[tuple[Path, str]]:

@@ -26,7 +26,7 @@ def command(at: Where, execution: str, step: str, follow: bool, interval: float)
       sagewright logs pipelines/churn Train
       sagewright logs churn/abcdef123456 Train --follow
     """
-    from sagewright.compiler import executions
+    from sagewright.compiler import executions, logs
 
     arn = executions.resolve(at.name(execution), at.clients)
     seen: set[str] = set()
@@ -37,7 +37,7 @@ def command(at: Where, execution: str, step: str, follow: bool, interval: float)
             time.sleep(interval)  # it has not begun
             continue
         state = executions.step_of(found, step)
-        for line in executions.logs(executions.log_place(state), at.clients, seen):
+        for line in logs.lines(logs.place_of(state), at.clients, seen):
             click.echo(line)
         if not follow or state.status in executions.STEP_ENDED:
             return 0

@@ -52,7 +52,9 @@ def compile_options(command: Callable[..., Any]) -> Callable[..., Any]:
         (
             click.argument("paths", nargs=-1, type=click.Path()),
             click.option("--target", "-t", metavar="NAME", help="Target of the project file."),
-            click.option("--var", metavar="K=V", multiple=True, help="Set a declared variable; may be repeated."),
+            click.option(
+                "--var", metavar="K=V", multiple=True, help="Set a declared variable; may be repeated."
+            ),
             click.option("--region", metavar="REGION", help="Over the target's region."),
             click.option("--bucket", metavar="BUCKET", help="Over the target's bucket."),
             click.option("--prefix", metavar="PREFIX", help="Over the target's key prefix."),
@@ -66,7 +68,14 @@ def compile_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def format_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """--format and --strict, for how diagnostics are shown and what counts."""
     strict = click.option("--strict", is_flag=True, help="Warnings count as findings.")
-    shown = click.option("--format", "format_", type=click.Choice(FORMATS), default="text", show_default=True, help="How diagnostics are shown.")
+    shown = click.option(
+        "--format",
+        "format_",
+        type=click.Choice(FORMATS),
+        default="text",
+        show_default=True,
+        help="How diagnostics are shown.",
+    )
     return shown(strict(command))
 
 
@@ -77,12 +86,16 @@ def _assignment(text: str) -> tuple[str, str]:
     return name, value
 
 
-def load(paths: list[Path], options: Options, *, jobs: int | None = None) -> tuple[list[Result], list[Diagnostic]]:
+def load(
+    paths: list[Path], options: Options, *, jobs: int | None = None
+) -> tuple[list[Result], list[Diagnostic]]:
     """Compile what `paths` mean. Returns the results and every diagnostic, each once. `jobs` as of `compile_many`."""
     sink = Sink()
     files = find_pipelines(paths, sink)
     try:
-        results = list(_with_progress(compile_many(files, options.target, options.overrides, jobs=jobs), len(files)))
+        results = list(
+            _with_progress(compile_many(files, options.target, options.overrides, jobs=jobs), len(files))
+        )
     except WorkerLost as error:
         raise click.ClickException(f"{error}; name fewer pipelines at a time") from error
     found = [*sink.diagnostics, *(d for result in results for d in result.diagnostics), *clashes(results)]
@@ -108,7 +121,9 @@ def _with_progress(results: Iterable[Result], total: int) -> Iterator[Result]:
             click.echo("\r\033[K", nl=False, err=True)
 
 
-def report(diagnostics: list[Diagnostic], results: Iterable[Result], format_: str, *, err: bool = True) -> None:
+def report(
+    diagnostics: list[Diagnostic], results: Iterable[Result], format_: str, *, err: bool = True
+) -> None:
     """Show diagnostics; on standard error by default. Machine formats are written even where there are none."""
     if not diagnostics and format_ in ("text", "oneline", "github"):
         return

@@ -31,6 +31,7 @@ def command(at: Where, pipeline: str, version: str | None, execution: str | None
       sagewright parameters churn --execution abcdef123456 --format json > again.json
     """
     from sagewright.compiler import executions
+    from sagewright.compiler.start_parameters import declared
     from sagewright.compiler.versions import definition
 
     name = at.name(pipeline)
@@ -46,7 +47,7 @@ def command(at: Where, pipeline: str, version: str | None, execution: str | None
         lines = [f"{key}={value}" for key, value in values.items()]
         click.echo(json.dumps(values, indent=1) if format_ == "json" else "\n".join(lines))
         return 0
-    found = executions.declared(definition(name, version, at.clients))
+    found = declared(definition(name, version, at.clients))
     if format_ == "json":
         data = [{"name": p.name, "type": p.type, "default": p.default, "enum": list(p.enum)} for p in found]
         click.echo(json.dumps(data, indent=1))

@@ -34,7 +34,12 @@ FORMATS = ("text", "json", "markdown", "github")
 @click.command("plan")
 @compile_options
 @click.option(
-    "--format", "format_", type=click.Choice(FORMATS), default="text", show_default=True, help="How it is shown."
+    "--format",
+    "format_",
+    type=click.Choice(FORMATS),
+    default="text",
+    show_default=True,
+    help="How it is shown.",
 )
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Keep it, for `upsert --plan`.")
 @click.option("--detailed-exitcode", is_flag=True, help="End with 3 where there are changes.")
@@ -100,9 +105,7 @@ def survey(fleet: Fleet, compilations: list[Compilation], *, whole: bool) -> tup
     return Report(plans, failures, orphans), INTERRUPTED if interrupted else code
 
 
-def _orphans(
-    fleet: Fleet, compilations: Sequence[Compilation]
-) -> tuple[list[Orphaned] | None, int]:
+def _orphans(fleet: Fleet, compilations: Sequence[Compilation]) -> tuple[list[Orphaned] | None, int]:
     """Without the right to search there is a word, and no list."""
     from sagewright.compiler.aws import DENIED, AwsError
 
@@ -120,7 +123,9 @@ def _show(report: Report, format_: str) -> None:
     from sagewright.compiler import plan_file, plan_report
 
     if format_ == "json":
-        click.echo(json.dumps(plan_file.to_data(report.plans, report.orphans or ()), indent=1, ensure_ascii=False))
+        click.echo(
+            json.dumps(plan_file.to_data(report.plans, report.orphans or ()), indent=1, ensure_ascii=False)
+        )
     elif format_ == "markdown":
         click.echo(plan_report.markdown(report))
     else:

@@ -10,7 +10,9 @@ from sagewright.compiler.commands.where import Where, aws_options, confirm
 @click.command("rollback")
 @click.argument("pipeline")
 @aws_options
-@click.option("--to", "version", metavar="N", help="A version's number or alias. Default: the definition before.")
+@click.option(
+    "--to", "version", metavar="N", help="A version's number or alias. Default: the definition before."
+)
 @click.option("--alias", metavar="NAME", help="Point this alias at the version that it becomes.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @click.option("--force", is_flag=True, help="Overwrite what somebody else changed.")

@@ -16,7 +16,9 @@ from sagewright.schemas import bundle
 @click.command("schema")
 @click.option("--kind", metavar="KIND", help="Only the schema of one kind of step.")
 @click.option("--project", is_flag=True, help="The schema of the project file.")
-@click.option("--output", "-o", type=click.Path(path_type=Path), help="Write it to a file instead of standard output.")
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path), help="Write it to a file instead of standard output."
+)
 def command(kind: str | None, project: bool, output: Path | None) -> None:
     """Write the JSON Schema of pipeline files, for editors.
 
@@ -32,7 +34,10 @@ def command(kind: str | None, project: bool, output: Path | None) -> None:
         raise click.UsageError("--kind and --project do not go together")
     if kind is not None and kind not in steps.names():
         near = nearest(kind, steps.names())
-        raise click.UsageError(f"unknown kind '{kind}'; " + (f"did you mean '{near}'?" if near else f"kinds are {listing(steps.names())}"))
+        raise click.UsageError(
+            f"unknown kind '{kind}'; "
+            + (f"did you mean '{near}'?" if near else f"kinds are {listing(steps.names())}")
+        )
     made = bundle.project() if project else bundle.kind(kind) if kind else bundle.pipeline(steps.names())
     text = json.dumps(made, indent=2, ensure_ascii=False) + "\n"
     if output is None:
@@ -41,4 +46,6 @@ def command(kind: str | None, project: bool, output: Path | None) -> None:
     try:
         write_all({output: text})
     except OSError as error:
-        raise click.ClickException(f"cannot write {output}: {(error.strerror or str(error)).lower()}") from error
+        raise click.ClickException(
+            f"cannot write {output}: {(error.strerror or str(error)).lower()}"
+        ) from error

@@ -32,7 +32,11 @@ def endpoint_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def jobs_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """--jobs: pipelines at once."""
     return click.option(
-        "--jobs", type=click.IntRange(1, 32), default=8, show_default=True, help="Pipelines worked on at once."
+        "--jobs",
+        type=click.IntRange(1, 32),
+        default=8,
+        show_default=True,
+        help="Pipelines worked on at once.",
     )(command)
 
 

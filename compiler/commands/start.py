@@ -15,7 +15,9 @@ from sagewright.compiler.commands.where import Where, aws_options
 @click.command("start")
 @click.argument("pipeline")
 @aws_options
-@click.option("--parameter", "-p", "assignments", metavar="K=V", multiple=True, help="A parameter; may be repeated.")
+@click.option(
+    "--parameter", "-p", "assignments", metavar="K=V", multiple=True, help="A parameter; may be repeated."
+)
 @click.option(
     "--params",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -26,7 +28,9 @@ from sagewright.compiler.commands.where import Where, aws_options
 @click.option("--parallelism", type=click.IntRange(1, 50), help="Steps at once, for this execution.")
 @click.option("--version", metavar="N", help="A version's number, or an alias.")
 @click.option("--name", "display_name", metavar="TEXT", help="How the console shows the execution.")
-@click.option("--token", metavar="TEXT", help="The same token starts one execution, however often it is given.")
+@click.option(
+    "--token", metavar="TEXT", help="The same token starts one execution, however often it is given."
+)
 @click.option("--watch", "watching", is_flag=True, help="Watch it until it ends.")
 @interval_option
 def command(

@@ -95,7 +95,9 @@ def command(
     sources = [Path(entry.source) for entry in kept or ()] if not paths else []
     compilations, code = compile_all(paths or sources, options)
     if code == 0:
-        upsert = _Upsert(Fleet(endpoint_url, jobs, alias), yes or kept is not None, force, prune, format_ == "json")
+        upsert = _Upsert(
+            Fleet(endpoint_url, jobs, alias), yes or kept is not None, force, prune, format_ == "json"
+        )
         code = upsert.run(compilations, kept, whole=not paths and kept is None)
     ctx.exit(code)
 
@@ -131,7 +133,9 @@ class _Upsert:
             code = max(code, refused)
             pruned = list(report.orphans or ()) if self._prune else []
             if self._prune and report.orphans is None:
-                complain("what is orphaned is not known", "give the project a `name:`, and the right to search")
+                complain(
+                    "what is orphaned is not known", "give the project a `name:`, and the right to search"
+                )
                 code = max(code, REFUSED)
             todo = [plan for plan in accepted if plan.action != "unchanged"]
             if not (todo or pruned) or self._confirm(todo, pruned):
@@ -208,9 +212,7 @@ class _Upsert:
 
         outcomes, _ = self._fleet.remove(pruned, say=lambda _, line: self._say(line))
         return [
-            (orphan.name, o)
-            for orphan, o in zip(pruned, outcomes, strict=True)
-            if isinstance(o, Failure)
+            (orphan.name, o) for orphan, o in zip(pruned, outcomes, strict=True) if isinstance(o, Failure)
         ]
 
     def _say(self, line: str) -> None:

@@ -102,7 +102,9 @@ def where(options: Options, endpoint_url: str | None) -> Where:
         raise click.exceptions.Exit(exit_code(sink.diagnostics))
     region, env = found.region if found else options.overrides.region, os.environ.get("AWS_REGION")
     if region and env and region != env:
-        raise click.UsageError(f"AWS_REGION is {env}, and the target is in {region}: unset it, or pass --region")
+        raise click.UsageError(
+            f"AWS_REGION is {env}, and the target is in {region}: unset it, or pass --region"
+        )
     return Where(options, found, Survey(Clients(region or env, endpoint_url)))
 
 
@@ -130,7 +132,9 @@ def aws_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--region", metavar="REGION", help="Over the target's region."),
             click.option("--bucket", metavar="BUCKET", help="Over the target's bucket."),
             click.option("--prefix", metavar="PREFIX", help="Over the target's key prefix."),
-            click.option("--endpoint-url", metavar="URL", help="In place of AWS's endpoints, as AWS_ENDPOINT_URL."),
+            click.option(
+                "--endpoint-url", metavar="URL", help="In place of AWS's endpoints, as AWS_ENDPOINT_URL."
+            ),
         )
     ):
         wrapped = option(wrapped)

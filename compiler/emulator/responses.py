@@ -122,7 +122,10 @@ class EmulatedResponse(SageMakerResponse):
     def start_pipeline_execution(self) -> ActionResult:
         """The execution that the same token started before, else a new one."""
         self._resolve_name()
-        pipeline, token = pipelines.find(self.sagemaker_backend, self.params["PipelineName"]), self.params["ClientRequestToken"]
+        pipeline, token = (
+            pipelines.find(self.sagemaker_backend, self.params["PipelineName"]),
+            self.params["ClientRequestToken"],
+        )
         for arn, execution in pipeline.pipeline_executions.items():
             if execution.client_request_token == token:
                 return ActionResult({"PipelineExecutionArn": arn})

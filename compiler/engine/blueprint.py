@@ -16,6 +16,7 @@ from sagewright.compiler.definition import (
     PlacedStep,
     Reference,
     edges,
+    is_function,
     own_references,
     parse,
     steps,
@@ -139,7 +140,8 @@ def _check_names(placed: list[PlacedStep]) -> None:
             raise DefinitionError(f"{step.path} has no {'Name' if not step.name else 'Type'}")
         if step.name in seen:
             raise DefinitionError(f"two steps are called `{step.name}`")
-        if not isinstance(step.body.get("Arguments"), Mapping):
+        arguments = step.body.get("Arguments")
+        if not isinstance(arguments, Mapping) or is_function(arguments):
             raise DefinitionError(f"`{step.name}` has no Arguments")
         if step.branch == "ForEachBody" and step.type in CONTROL:
             raise DefinitionError(
@@ -238,18 +240,31 @@ def _selector(node: Node, written: Any) -> Selector | None:
 def _policies(step: PlacedStep) -> Iterable[RetryPolicy]:
     written = step.body.get("RetryPolicies")
     for policy in written if isinstance(written, list) else ():
-        attempts, expiry = policy.get("MaxAttempts"), policy.get("ExpireAfterMin")
+        errors = policy.get("ExceptionType") if isinstance(policy, Mapping) else None
+        if not isinstance(errors, list) or not all(isinstance(error, str) for error in errors):
+            raise DefinitionError(f"`{step.name}`: a retry policy wants a list of texts as its ExceptionType")
+        attempts, expiry = _count(step, policy, "MaxAttempts"), _count(step, policy, "ExpireAfterMin")
         if attempts is not None and expiry is not None:
             raise DefinitionError(f"`{step.name}`: a retry policy with both MaxAttempts and ExpireAfterMin")
         if attempts is None and expiry is None:
             attempts = DEFAULT_ATTEMPTS
-        yield RetryPolicy(
-            frozenset(policy.get("ExceptionType") or ()),
-            policy.get("IntervalSeconds", 1),
-            policy.get("BackoffRate", 2.0),
-            attempts,
-            expiry,
-        )
+        interval, backoff = policy.get("IntervalSeconds", 1), policy.get("BackoffRate", 2.0)
+        if not (_is_number(interval) and _is_number(backoff) and interval >= 0 and backoff >= 0):
+            raise DefinitionError(
+                f"`{step.name}`: a retry policy wants numbers as IntervalSeconds and BackoffRate"
+            )
+        yield RetryPolicy(frozenset(errors), interval, backoff, attempts, expiry)
+
+
+def _count(step: PlacedStep, policy: Mapping[str, Any], member: str) -> int | None:
+    value = policy.get(member)
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
+        return value
+    raise DefinitionError(f"`{step.name}`: {member} of a retry policy wants a number")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 DEFAULT_ATTEMPTS = 5

@@ -27,6 +27,8 @@ def evaluate(conditions: Any) -> Truth:
 
 
 def _term(condition: Any) -> Truth:
+    if isinstance(condition, Unknown):
+        return condition
     if not isinstance(condition, Mapping):
         return Unknown("a condition that is no structure")
     kind = condition.get("Type")
@@ -34,13 +36,19 @@ def _term(condition: Any) -> Truth:
         inner = _term(condition.get("Condition"))
         return inner if isinstance(inner, Unknown) else not inner
     if kind == "Or":
-        return _any(_term(inner) for inner in condition.get("Conditions") or ())
+        return _any(_term(inner) for inner in _list(condition, "Conditions"))
     if kind == "In":
         query = condition.get("QueryValue")
-        return _any(_compare("Equals", query, value) for value in condition.get("Values") or ())
+        return _any(_compare("Equals", query, value) for value in _list(condition, "Values"))
     if isinstance(kind, str) and kind in _COMPARISONS:
         return _compare(kind, condition.get("LeftValue"), condition.get("RightValue"))
     return Unknown(f"the condition type `{kind}` is not known")
+
+
+def _list(condition: Mapping[str, Any], member: str) -> list[Any]:
+    """A member that is a list; what is none stands for something unknown."""
+    found = condition.get(member)
+    return found if isinstance(found, list) else [Unknown(f"`{member}` of a condition is no list")]
 
 
 def _all(terms: Iterable[Truth]) -> Truth:

@@ -20,7 +20,7 @@ from sagewright.compiler.engine.scheduler import Execution
 from sagewright.compiler.engine.scope import Identity
 from sagewright.compiler.engine.simulated import documents, failure
 from sagewright.compiler.engine.state import Cause, Outcome, Record, Status, Task
-from sagewright.compiler.engine.values import path
+from sagewright.compiler.engine.values import lookup, path
 
 FAILURES = 2
 CAP = 20_000
@@ -318,8 +318,9 @@ def _why_empty(node: Node, segments: tuple[str | int, ...]) -> str | None:
         case "ForEach", ("Selected", *_):
             return None if node.selector else "the ForEach has no Selector"
         case "Tuning", ("TrainingJobSummaries", int(index), *_):
-            limits = arguments.get("HyperParameterTuningJobConfig", {}).get("ResourceLimits", {})
-            most = limits.get("MaxNumberOfTrainingJobs")
+            most = lookup(
+                arguments, ("HyperParameterTuningJobConfig", "ResourceLimits", "MaxNumberOfTrainingJobs")
+            )
             if isinstance(most, int) and index >= most:
                 return f"at most {most} jobs are run"
     return None

@@ -226,17 +226,20 @@ def _check_names(
 
 
 def _property_files(body: Mapping[str, Any]) -> list[str]:
-    return [str(file.get("PropertyFileName")) for file in body.get("PropertyFiles") or ()]
+    return _named(body.get("PropertyFiles"), "PropertyFileName")
 
 
 def _outputs(body: Mapping[str, Any]) -> list[str]:
-    return [str(output.get("OutputName")) for output in body.get("OutputParameters") or ()]
+    return _named(body.get("OutputParameters"), "OutputName")
 
 
 def _metrics(body: Mapping[str, Any]) -> list[str]:
     algorithm = body["Arguments"].get("AlgorithmSpecification")
-    definitions = algorithm.get("MetricDefinitions") if isinstance(algorithm, Mapping) else None
-    return [str(metric.get("Name")) for metric in definitions or () if isinstance(metric, Mapping)]
+    return _named(algorithm.get("MetricDefinitions") if isinstance(algorithm, Mapping) else None, "Name")
+
+
+def _named(items: Any, member: str) -> list[str]:
+    return [str(i.get(member)) for i in items if isinstance(i, Mapping)] if isinstance(items, list) else []
 
 
 def _faults(written: Map, sink: Sink) -> Iterable[Fault]:

@@ -24,6 +24,10 @@ UNDOCUMENTED = frozenset({"EndpointConfig", "EMR", "EMRServerless", "Job"})
 """Types that the SDK gives retry policies, and AWS's page does not list."""
 
 
+LONGEST = 1e9
+"""Seconds, some thirty years: what is longer is as good as for ever."""
+
+
 @dataclass(frozen=True, slots=True)
 class Again:
     """Try again, `delay` seconds from now, on account of the policy at `policy`."""
@@ -78,7 +82,10 @@ def _by_policy(policy: RetryPolicy, index: int, record: Record, now: float) -> A
 
 def delay(policy: RetryPolicy, used: int) -> float:
     """Seconds before the next retry, after `used` of them."""
-    return policy.interval * policy.backoff**used
+    try:
+        return min(policy.interval * policy.backoff**used, LONGEST)
+    except OverflowError:
+        return LONGEST
 
 
 def longest(policy: RetryPolicy) -> float:

@@ -126,9 +126,10 @@ class StepScope:
 
     def _place(self, step: str, file: str) -> tuple[str, str]:
         """The output that holds a property file, and the file's path in it."""
-        for entry in self.situation.nodes[step].body.get("PropertyFiles") or ():
-            if entry.get("PropertyFileName") == file:
-                return entry.get("OutputName"), entry.get("FilePath") or ""
+        written = self.situation.nodes[step].body.get("PropertyFiles")
+        for entry in written if isinstance(written, list) else ():
+            if isinstance(entry, Mapping) and entry.get("PropertyFileName") == file:
+                return str(entry.get("OutputName")), str(entry.get("FilePath") or "")
         raise Unavailable(f"Steps.{step}.PropertyFiles.{file} is undefined.")
 
     def document(self, uri: str) -> Any:

@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 from importlib import import_module
+from traceback import print_exception
 
 from tests.benchmarks.figures import Figure, table
 from tests.benchmarks.processes import ROOT
@@ -27,7 +28,11 @@ def main() -> int:
     figures: list[Figure] = []
     for name in options.names or BENCHMARKS:
         print(f"{name} ...", file=sys.stderr, flush=True)
-        figures += import_module(f"tests.benchmarks.{name}").run()
+        try:
+            figures += import_module(f"tests.benchmarks.{name}").run()
+        except Exception as error:  # the others' figures took long
+            print_exception(error)
+            figures.append(Figure(name, f"failed, {type(error).__name__}", met=False))
     print(f"{_machine()}\n\n{table(figures)}")
     if options.write:
         PAGE.write_text(_page(figures), encoding="utf-8")

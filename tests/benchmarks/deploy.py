@@ -28,7 +28,9 @@ def run() -> list[Figure]:
         environment = {**settings, "AWS_ENDPOINT_URL": proxy.url}
 
         def command(*arguments: str) -> Cost:
-            return once(Command([SAGEWRIGHT, *arguments], environment=environment, cwd=Path(folder), cores=CORES))
+            return once(
+                Command([SAGEWRIGHT, *arguments], environment=environment, cwd=Path(folder), cores=CORES)
+            )
 
         made = command("upsert", "--yes")
         proxy.journal.clear()

@@ -27,7 +27,9 @@ BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
 class Script:
     """An execution that the proxy plays: each look at its steps is the next state, the last one stays."""
 
-    def __init__(self, proxy: Proxy, *states: tuple[str, list[dict[str, Any]]], reason: str | None = None) -> None:
+    def __init__(
+        self, proxy: Proxy, *states: tuple[str, list[dict[str, Any]]], reason: str | None = None
+    ) -> None:
         self.proxy, self.states, self.reason = proxy, list(states), reason
         self.calls: list[str] = []
         self._model = get_session().get_service_model("sagemaker")
@@ -90,7 +92,10 @@ def test_parameters_from_a_file(deployed: Shell) -> None:
     (deployed.root / "p.yaml").write_text("Count: 0012\nMode: full\n")
     arn = deployed("start", "one", "--params", "p.yaml", "-p", "Mode=fast").out.strip()
     found = deployed.client().list_pipeline_parameters_for_execution(PipelineExecutionArn=arn)
-    assert found["PipelineParameters"] == [{"Name": "Count", "Value": "0012"}, {"Name": "Mode", "Value": "fast"}]
+    assert found["PipelineParameters"] == [
+        {"Name": "Count", "Value": "0012"},
+        {"Name": "Mode", "Value": "fast"},
+    ]
     (deployed.root / "p.yaml").write_text("- 1\n")
     assert "no mapping" in deployed("start", "one", "--params", "p.yaml", code=2).err
 
@@ -230,7 +235,9 @@ def test_watch_ends_as_the_execution_does(deployed: Shell, status: str) -> None:
 
 def test_start_and_watch(deployed: Shell) -> None:
     Script(deployed.proxy, *STATES)
-    assert deployed("start", "one", "--watch", "--interval", "0.01").out.splitlines()[-1].endswith("Succeeded")
+    assert (
+        deployed("start", "one", "--watch", "--interval", "0.01").out.splitlines()[-1].endswith("Succeeded")
+    )
 
 
 def test_watching_survives_a_bad_connection(deployed: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -296,7 +303,9 @@ JOB = {"Metadata": {"TrainingJob": {"Arn": f"arn:aws:sagemaker:{REGION}:{ACCOUNT
 
 def test_logs(deployed: Shell) -> None:
     put_log(deployed, "/aws/sagemaker/TrainingJobs", "job-1/algo-1-1", "epoch 1", "epoch 2")
-    deployed.client("logs").create_log_stream(logGroupName="/aws/sagemaker/TrainingJobs", logStreamName="job-10/a")
+    deployed.client("logs").create_log_stream(
+        logGroupName="/aws/sagemaker/TrainingJobs", logStreamName="job-10/a"
+    )
     Script(
         deployed.proxy,
         ("Executing", []),

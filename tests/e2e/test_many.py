@@ -71,7 +71,9 @@ def test_throttled_now_and_then(shell: Shell, proxy: Proxy) -> None:
     assert all(PENDING not in shell.tags(name) for name in names)
 
 
-def test_throttled_beyond_boto3s_attempts(shell: Shell, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_throttled_beyond_boto3s_attempts(
+    shell: Shell, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     names = small(shell, 4)
     proxy.refuse("CreatePipeline", 400, "ThrottlingException", "Rate exceeded", times=3)
@@ -203,7 +205,11 @@ def test_delete_takes_the_functions_that_were_made_for_it(shell: Shell) -> None:
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("main.py", "")
     functions.create_function(
-        FunctionName="theirs", Runtime="python3.12", Handler="m.f", Role=ROLE, Code={"ZipFile": packed.getvalue()}
+        FunctionName="theirs",
+        Runtime="python3.12",
+        Handler="m.f",
+        Role=ROLE,
+        Code={"ZipFile": packed.getvalue()},
     )
     (shell.root / "pipelines/one/f.py").write_text("def f(event, context): return {}\n")
     shell.write("one").write_text(

@@ -70,7 +70,9 @@ def test_changed_code_is_a_change(shell: Shell) -> None:
 
 def test_the_default_of_a_parameter_in_the_key(shell: Shell) -> None:
     file = shell.write("one")
-    file.write_text(file.read_text().replace("environment: {LEVEL: info}", 'environment: {LEVEL: "${parameters.Mode}"}'))
+    file.write_text(
+        file.read_text().replace("environment: {LEVEL: info}", 'environment: {LEVEL: "${parameters.Mode}"}')
+    )
     shell("upsert", "--yes")
     file.write_text(file.read_text().replace("default: fast", "default: full"))
     assert "Prepare misses its cache: the default of parameter Mode changed" in shell("plan").out
@@ -101,11 +103,15 @@ def test_a_deployed_definition_that_is_not_json(shell: Shell, proxy: Proxy) -> N
     assert "the deployed definition cannot be read" in out and "refused: somebody else" in out
 
 
-def test_a_pipeline_that_is_being_deleted_is_made_anew(shell: Shell, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pipeline_that_is_being_deleted_is_made_anew(
+    shell: Shell, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("sagewright.compiler.apply.DELETION_INTERVAL", 0.01)
     shell("upsert", "--yes")
     described = shell.describe("one")
-    answer = {k: described[k] for k in ("PipelineArn", "PipelineDefinition", "RoleArn")} | {"PipelineStatus": "Deleting"}
+    answer = {k: described[k] for k in ("PipelineArn", "PipelineDefinition", "RoleArn")} | {
+        "PipelineStatus": "Deleting"
+    }
     left = [4]
 
     def deleting(call: object) -> tuple[int, dict[str, str], bytes] | None:
@@ -167,7 +173,9 @@ def test_markdown(shell: Shell) -> None:
     out = shell("plan", "--format", "markdown").out
     assert out.startswith("## sagewright plan for `dev`\n\n**1 to create, 1 to update**\n")
     assert "### ~ `one` will be updated" in out and "### + `two` will be created" in out
-    assert '```diff\n! step Prepare (Processing)\n-   Arguments.Environment.LEVEL: "info"\n' in out.replace("````", "```")
+    assert '```diff\n! step Prepare (Processing)\n-   Arguments.Environment.LEVEL: "info"\n' in out.replace(
+        "````", "```"
+    )
     assert "```mermaid\nflowchart TD\n" in out
     assert 's0["Prepare<br/>Processing"]:::changed' in out and 's1["Train<br/>Training"]:::again' in out
     assert "  s0 --> s1" in out
@@ -185,7 +193,9 @@ def test_a_long_comment_is_cut(shell: Shell) -> None:
 def test_github(shell: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
     lines = shell("plan", "--format", "github").out.splitlines()
-    assert lines[0].startswith("::notice file=pipelines/one/pipeline.yaml,title=sagewright plan::create pipeline one")
+    assert lines[0].startswith(
+        "::notice file=pipelines/one/pipeline.yaml,title=sagewright plan::create pipeline one"
+    )
     assert all(line.startswith("::") for line in lines)
     assert (tmp_path / "summary.md").read_text().startswith("## sagewright plan for `dev`")
 
@@ -204,7 +214,9 @@ def test_a_plan_is_refused_when_the_world_has_moved(shell: Shell) -> None:
     shell("upsert", "--yes")
     shell.write("one", level="debug")
     shell("plan", "--out", "plan.json")
-    shell.client().add_tags(ResourceArn=shell.describe("one")["PipelineArn"], Tags=[{"Key": "x", "Value": "1"}])
+    shell.client().add_tags(
+        ResourceArn=shell.describe("one")["PipelineArn"], Tags=[{"Key": "x", "Value": "1"}]
+    )
     ended = shell("upsert", "--plan", "plan.json", code=1)
     assert "the plan is out of date: `one` was changed in AWS since" in ended.err
     assert "debug" not in shell.describe("one")["PipelineDefinition"]
@@ -215,9 +227,14 @@ def test_a_plan_is_refused_when_the_files_have_changed(shell: Shell) -> None:
     shell.write("two", level="debug")
     assert "`two` is not what was planned" in shell("upsert", "--plan", "plan.json", code=1).err
     shell.write("two")
-    (shell.root / "pipelines/one/pipeline.yaml").write_text("name: three\nsteps: {S: {kind: fail, message: m}}\n")
+    (shell.root / "pipelines/one/pipeline.yaml").write_text(
+        "name: three\nsteps: {S: {kind: fail, message: m}}\n"
+    )
     err = shell("upsert", "--plan", "plan.json", code=1).err
-    assert "`three` is not in the plan" in err and "`one` (target dev) is in the plan, and not in this project" in err
+    assert (
+        "`three` is not in the plan" in err
+        and "`one` (target dev) is in the plan, and not in this project" in err
+    )
     assert shell.names() == set()
 
 
@@ -227,7 +244,9 @@ def test_an_older_plan_is_refused_once_it_was_carried_out(shell: Shell) -> None:
     assert "was changed in AWS since" in shell("upsert", "--plan", "plan.json", code=1).err
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": 2, "pipelines": []}', '{"version": 1, "pipelines": [{}]}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"version": 2, "pipelines": []}', '{"version": 1, "pipelines": [{}]}']
+)
 def test_what_is_no_plan(shell: Shell, text: str) -> None:
     (shell.root / "plan.json").write_text(text)
     shell("upsert", "--plan", "plan.json", code=2)
@@ -237,7 +256,15 @@ def test_what_is_no_plan(shell: Shell, text: str) -> None:
 # -- what a plan costs, and needs -------------------------------------------------------------------------------------
 
 
-READS = {"GetCallerIdentity", "DescribePipeline", "ListTags", "HeadBucket", "HeadObject", "GetBucket", "Search"}
+READS = {
+    "GetCallerIdentity",
+    "DescribePipeline",
+    "ListTags",
+    "HeadBucket",
+    "HeadObject",
+    "GetBucket",
+    "Search",
+}
 
 
 def test_it_takes_three_calls_a_pipeline_at_most(shell: Shell) -> None:

@@ -157,7 +157,9 @@ def test_aws_that_fails_at_one_does_not_stop_the_other(project: Path, proxy: Pro
         "error: one: access denied: the credentials may not sagemaker:UpdatePipeline [AccessDeniedException]"
         in ended.stderr
     )
-    assert ended.stderr.splitlines()[-1] == "1 of 2 are done; left: one. Running it again takes up what is left."
+    assert (
+        ended.stderr.splitlines()[-1] == "1 of 2 are done; left: one. Running it again takes up what is left."
+    )
     assert sagemaker.describe_pipeline(PipelineName="two")["PipelineDescription"] == "first"
     proxy.rules.clear()
     assert run("--yes").returncode == 0

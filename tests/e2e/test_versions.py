@@ -93,7 +93,10 @@ def test_diff_of_files_and_targets(three: Shell) -> None:
     out = three("diff", "pipelines/one@dev", "pipelines/one@prod").out
     assert "s3://acme-ml/" in out and "s3://acme-prod/" in out
     three("compile", "pipelines/one")
-    assert three("diff", "build/dev/one/definition.json", "pipelines/one/pipeline.yaml").out == "no differences\n"
+    assert (
+        three("diff", "build/dev/one/definition.json", "pipelines/one/pipeline.yaml").out
+        == "no differences\n"
+    )
 
 
 def test_diff_refuses(three: Shell) -> None:

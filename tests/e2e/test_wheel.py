@@ -19,7 +19,9 @@ ROOT = Path(__file__).parents[2]
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out, source = tmp_path_factory.mktemp("wheel"), tmp_path_factory.mktemp("source") / "sagewright"
     # A copy: setuptools would take what an earlier build left in the checkout.
-    unwanted = shutil.ignore_patterns(".git", ".venv*", "build", "*.egg-info", ".*_cache", ".hypothesis", "tests")
+    unwanted = shutil.ignore_patterns(
+        ".git", ".venv*", "build", "*.egg-info", ".*_cache", ".hypothesis", "tests"
+    )
     shutil.copytree(ROOT, source, ignore=unwanted)
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(source)]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -84,5 +86,7 @@ def test_init_check_compile_and_graph_outside_of_the_checkout(installed: Path, t
 
 def test_it_runs_from_the_wheel_and_not_from_the_checkout(installed: Path, tmp_path: Path) -> None:
     code = "import sagewright.compiler; print(sagewright.compiler.__file__)"
-    shown = subprocess.run([str(installed), "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    shown = subprocess.run(
+        [str(installed), "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     assert Path(shown.stdout.strip()).is_relative_to(installed.parents[1])

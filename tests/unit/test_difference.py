@@ -35,11 +35,17 @@ def definition() -> dict[str, Any]:
     train = {
         "Name": "Train",
         "Type": "Training",
-        "Arguments": {"InputDataConfig": [{"ChannelName": "train", "DataSource": {"S3DataSource": {"S3Uri": GET}}}]},
+        "Arguments": {
+            "InputDataConfig": [{"ChannelName": "train", "DataSource": {"S3DataSource": {"S3Uri": GET}}}]
+        },
         "CacheConfig": {"Enabled": True},
     }
     stop = {"Name": "Stop", "Type": "Fail", "Arguments": {"ErrorMessage": "no"}}
-    gate = {"Name": "Gate", "Type": "Condition", "Arguments": {"Conditions": [], "IfSteps": [], "ElseSteps": [stop]}}
+    gate = {
+        "Name": "Gate",
+        "Type": "Condition",
+        "Arguments": {"Conditions": [], "IfSteps": [], "ElseSteps": [stop]},
+    }
     parameters = [{"Name": "A", "Type": "String", "DefaultValue": "a"}, {"Name": "B", "Type": "Integer"}]
     return {"Version": "2020-12-01", "Parameters": parameters, "Steps": [prepare, train, gate]}
 
@@ -63,7 +69,9 @@ def test_nothing() -> None:
         lambda d: d["Steps"][0]["Arguments"].update(NetworkConfig=None),
         lambda d: d["Steps"][0]["Arguments"]["ProcessingInputs"][0].update(AppManaged=False),
         lambda d: d["Steps"][0]["CacheConfig"].update(ExpireAfter="30d"),
-        lambda d: d["Steps"][0]["Arguments"]["Environment"].update(LEVEL={"Std:Join": {"On": "", "Values": ["in", "fo"]}}),
+        lambda d: d["Steps"][0]["Arguments"]["Environment"].update(
+            LEVEL={"Std:Join": {"On": "", "Values": ["in", "fo"]}}
+        ),
     ],
 )
 def test_spellings(spelling: Any) -> None:
@@ -79,11 +87,17 @@ def test_spellings(spelling: Any) -> None:
         ),
         (
             lambda d: d["Steps"][0]["Arguments"]["ProcessingInputs"].pop(0),
-            ["~ step Prepare (Processing)", '  - Arguments.ProcessingInputs[x]: {"InputName": "x", "S3Input": {"S3Uri": "s3://b/x"}}'],
+            [
+                "~ step Prepare (Processing)",
+                '  - Arguments.ProcessingInputs[x]: {"InputName": "x", "S3Input": {"S3Uri": "s3://b/x"}}',
+            ],
         ),
         (
             lambda d: d["Steps"][0]["Arguments"]["ProcessingInputs"].reverse(),
-            ["~ step Prepare (Processing)", '  ~ Arguments.ProcessingInputs (order): ["x", "code"] → ["code", "x"]'],
+            [
+                "~ step Prepare (Processing)",
+                '  ~ Arguments.ProcessingInputs (order): ["x", "code"] → ["code", "x"]',
+            ],
         ),
         (
             lambda d: d["Steps"][0]["Arguments"]["AppSpecification"]["ContainerArguments"].append("z"),
@@ -117,12 +131,16 @@ def misses(change: Any) -> list[tuple[str, tuple[str, ...], str | None]]:
 
 
 def test_what_is_in_the_key_misses_the_cache_and_what_reads_from_it() -> None:
-    found = misses(lambda d: d["Steps"][0]["Arguments"]["ProcessingInputs"][1]["S3Input"].update(S3Uri="s3://b/other"))
+    found = misses(
+        lambda d: d["Steps"][0]["Arguments"]["ProcessingInputs"][1]["S3Input"].update(S3Uri="s3://b/other")
+    )
     assert found == [("Prepare", ("ProcessingInputs[code].S3Input.S3Uri",), None), ("Train", (), "Prepare")]
 
 
 def test_what_is_not_in_the_key_does_not() -> None:
-    assert not misses(lambda d: d["Steps"][0]["Arguments"]["ProcessingResources"]["ClusterConfig"].update(InstanceType="x"))
+    assert not misses(
+        lambda d: d["Steps"][0]["Arguments"]["ProcessingResources"]["ClusterConfig"].update(InstanceType="x")
+    )
     assert not misses(lambda d: d["Steps"][0].update(DisplayName="P"))
 
 
@@ -154,7 +172,10 @@ def test_what_is_no_definition() -> None:
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 3) | st.text("ab", max_size=2),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["Name", "Key", "A", "B"]), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["Name", "Key", "A", "B"]), inner, max_size=3)
+    ),
     max_leaves=12,
 )
 

@@ -14,7 +14,7 @@ from sagewright.compiler.engine.describe import describe
 from sagewright.compiler.engine.events import NotRunning, Start, Stop, Wake
 from sagewright.compiler.engine.foreach import selected
 from sagewright.compiler.engine.parameters import Refused, any_values, resolve
-from sagewright.compiler.engine.retry import Again, decide, longest
+from sagewright.compiler.engine.retry import Again, decide, delay, longest
 from sagewright.compiler.engine.run import Finished, SimulatedClock, StopAsked, run
 from sagewright.compiler.engine.scenario import (
     Behaviour,
@@ -213,10 +213,14 @@ def policy(
     return RetryPolicy(frozenset({error}), 10, 2.0, attempts, expiry)
 
 
-@pytest.mark.parametrize(("used", "delay"), [(0, 10), (1, 20), (2, 40)])
-def test_delays_double(used: int, delay: float) -> None:
+@pytest.mark.parametrize(("used", "pause"), [(0, 10), (1, 20), (2, 40)])
+def test_delays_double(used: int, pause: float) -> None:
     record = Record("T", "Training", start=0.0, used={0: used})
-    assert decide(node("Training", policy()), record, "SageMaker.CAPACITY_ERROR", 5.0) == Again(0, delay)
+    assert decide(node("Training", policy()), record, "SageMaker.CAPACITY_ERROR", 5.0) == Again(0, pause)
+
+
+def test_a_delay_has_an_end() -> None:
+    assert delay(RetryPolicy(frozenset(), 43_200, 1e300, 20, None), 19) == 1e9
 
 
 def test_the_expiry_is_decided_only_where_all_readings_agree() -> None:

@@ -203,6 +203,20 @@ LAMBDA = step("L", "Lambda")
             ),
             "both MaxAttempts and ExpireAfterMin",
         ),
+        (definition(step("A", Arguments={"Get": "Parameters.X"})), "`A` has no Arguments"),
+        (definition(step("A", RetryPolicies=["x"])), "a list of texts as its ExceptionType"),
+        (
+            definition(step("A", RetryPolicies=[{"ExceptionType": [1]}])),
+            "a list of texts as its ExceptionType",
+        ),
+        (
+            definition(step("A", RetryPolicies=[{"ExceptionType": [], "MaxAttempts": "3"}])),
+            "MaxAttempts of a retry policy",
+        ),
+        (
+            definition(step("A", RetryPolicies=[{"ExceptionType": [], "BackoffRate": "2"}])),
+            "wants numbers as IntervalSeconds",
+        ),
     ],
 )
 def test_what_cannot_be_executed(broken: Any, message: str) -> None:

@@ -53,7 +53,11 @@ def test_a_cluster_that_is_made_needs_more() -> None:
 
 def test_steps_in_branches_count_once() -> None:
     inner = {"Name": "I", "Type": "Lambda", "FunctionArn": "arn:f", "Arguments": {"a": "s3://bucket/k"}}
-    outer = {"Name": "C", "Type": "Condition", "Arguments": {"Conditions": [], "IfSteps": [inner], "ElseSteps": []}}
+    outer = {
+        "Name": "C",
+        "Type": "Condition",
+        "Arguments": {"Conditions": [], "IfSteps": [inner], "ElseSteps": []},
+    }
     assert required({"Steps": [outer]}) == {"lambda:InvokeFunction on arn:f", "s3:GetObject on s3://bucket"}
 
 

@@ -378,7 +378,9 @@ GUIDE = Path(__file__).parents[2] / "docs" / "guide"
 EXAMPLES = [
     pytest.param(schema, text, id=f"{page.stem}: {schema}")
     for page in (GUIDE / "simulate.md", GUIDE / "testing.md")
-    for schema, text in re.findall(r"^```yaml (\w+)\n(.*?)^```$", page.read_text(encoding="utf-8"), re.M | re.S)
+    for schema, text in re.findall(
+        r"^```yaml (\w+)\n(.*?)^```$", page.read_text(encoding="utf-8"), re.M | re.S
+    )
 ]
 
 

@@ -106,7 +106,10 @@ def test_a_request_of_several() -> None:
         ({"Ends": [{"Name": "a", "Arn": "short"}], "Free": "x"}, [("SW606", "Ends[0].Arn")]),
         ({"Ends": {"Name": "a"}, "Free": 1}, [("SW603", "Ends"), ("SW603", "Free")]),
         ({"Ends": [], "Free": "x", "Cluster": {}}, [("SW602", "Cluster")]),
-        ({"Ends": [], "Free": "x", "Cluster": {"Instances": {"Zzz": 1}}}, [("SW601", "Cluster.Instances.Zzz")]),
+        (
+            {"Ends": [], "Free": "x", "Cluster": {"Instances": {"Zzz": 1}}},
+            [("SW601", "Cluster.Instances.Zzz")],
+        ),
     ],
 )
 def test_a_request_of_several_with_mistakes(arguments: Any, found: list[tuple[str, str]]) -> None:

@@ -13,7 +13,15 @@ from sagewright.compiler.template import Failed, Namespace, render, render_text
 
 SPACES = {
     "vars": Namespace(
-        "vars", {"count": 3, "items": "its name", "version": "1.10", "list": [1, 2], "flag": True, "deep": {"a": {"b": "c"}}}
+        "vars",
+        {
+            "count": 3,
+            "items": "its name",
+            "version": "1.10",
+            "list": [1, 2],
+            "flag": True,
+            "deep": {"a": {"b": "c"}},
+        },
     ),
     "env": Namespace("env", {"SHA": "abc"}, "SW306"),
 }
