@@ -101,6 +101,8 @@ class _Grower:
     count: int = 0
     names: list[str] = field(default_factory=list)
     conditions: list[str] = field(default_factory=list)
+    fans: list[str] = field(default_factory=list)
+    turns: list[str] = field(default_factory=list)
 
     def steps(self, depth: int) -> list[dict[str, Any]]:
         return [self.one(depth) for _ in range(self.draw(st.integers(0 if depth else 1, 4 - depth)))]
@@ -108,7 +110,7 @@ class _Grower:
     def one(self, depth: int) -> dict[str, Any]:
         name = f"S{self.count}"
         self.count += 1
-        kinds = ["Training", "Processing", "Lambda", "Model"]
+        kinds = ["Training", "Processing", "Lambda", "Model", "ForEach"]
         if depth < 2:
             kinds += ["Condition", "Condition"]
         kind = self.draw(st.sampled_from(kinds))
@@ -119,6 +121,12 @@ class _Grower:
         if kind == "Condition":
             self.conditions.append(name)
             return gate(name, self.steps(depth + 1), self.steps(depth + 1), after)
+        if kind == "ForEach":
+            self.fans.append(name)
+            return {
+                **fan(name, self.body(name), ("a", "b", "c"), self.draw(st.integers(1, 3))),
+                "DependsOn": after,
+            }
         more: dict[str, Any] = {}
         if self.retries and kind in ("Training", "Processing"):
             errors = ["SageMaker.CAPACITY_ERROR"]
@@ -127,6 +135,15 @@ class _Grower:
             ]
         more["CacheConfig"] = {"Enabled": True, "ExpireAfter": "P1D"}
         return step(name, kind, after, **more)
+
+    def body(self, name: str) -> list[dict[str, Any]]:
+        """One or two steps, the second on the result of the first."""
+        self.turns.append(f"{name}b")
+        first = step(f"{name}b", "Processing", CacheConfig={"Enabled": True})
+        if self.draw(st.booleans()):
+            return [first]
+        self.turns.append(f"{name}c")
+        return [first, step(f"{name}c", Arguments={"RoleArn": {"Get": f"Steps.{name}b.ProcessingJobName"}})]
 
     def after(self) -> list[Any]:
         found: list[Any] = []
@@ -151,7 +168,7 @@ def worlds(
     plan = plan_of(*steps, parameters=parameters)
     outcomes = {name: draw(st.booleans()) for name in grower.conditions}
     behaviours: dict[str, Behaviour] = {}
-    for name in grower.names:
+    for name in [*grower.names, *grower.turns]:
         faults: tuple[Fault, ...] = ()
         if failures and name not in outcomes and draw(st.integers(0, 3)) == 0:
             error = draw(st.sampled_from(["algorithm_error", "capacity_error", "stopped"]))

@@ -110,6 +110,8 @@ def command(
         raise click.UsageError("--explore and --runs do not go together")
     if prices and not runs:
         raise click.UsageError("--prices is for --runs")
+    if given["fail_rate"] and not runs:
+        raise click.UsageError("--fail-rate is for --runs: nothing is drawn otherwise")
     subject = _subject(ctx, paths, options)
     sink = Sink()
     sink.texts.update(subject.texts)

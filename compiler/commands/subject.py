@@ -21,9 +21,12 @@ from sagewright.compiler.project import display
 class Subject:
     """A pipeline that can be executed. `texts` are the files that diagnostics point into."""
 
-    name: str
     names: Names
     texts: dict[str, str]
+
+    @property
+    def name(self) -> str:
+        return self.names.pipeline
 
 
 def subjects(paths: list[Path], options: Options) -> tuple[list[Subject], list[Diagnostic], list[Result]]:
@@ -42,7 +45,8 @@ def subjects(paths: list[Path], options: Options) -> tuple[list[Subject], list[D
 def _of_definition(path: Path) -> Subject:
     shown = display(path)
     try:
-        return Subject(path.stem, Names(blueprint(path.read_text(encoding="utf-8"))), {})
+        plan = blueprint(path.read_text(encoding="utf-8"))
+        return Subject(Names(plan, pipeline=path.stem), {})
     except (OSError, UnicodeDecodeError) as error:
         raise click.ClickException(
             f"cannot read {shown}: {getattr(error, 'strerror', None) or error}"
@@ -58,7 +62,9 @@ def _of_pipeline(result: Result) -> Subject:
         plan = blueprint(result.definition)
     except DefinitionError as error:
         raise click.ClickException(f"{result.source} cannot be executed: {error}") from None
-    return Subject(result.compilation.name, Names(plan, _groups(result.program)), result.texts)
+    compilation = result.compilation
+    names = Names(plan, _groups(result.program), compilation.name, compilation.parallelism)
+    return Subject(names, result.texts)
 
 
 def _groups(program: Program | None) -> dict[str, tuple[str, ...]]:

@@ -198,7 +198,7 @@ class _Explorer:
                 )
                 for value in self._values(task, state)
             ]
-        behaviour = self.scenario.of(task.name)
+        behaviour = self.scenario.of_task(task)
         fault = behaviour.fault(task.attempt, None)
         if fault is not None:
             return [("", failure(fault), 0)]
@@ -217,7 +217,7 @@ class _Explorer:
         return [True, False] if decided is None else [decided]
 
     def _success(self, task: Task) -> Outcome:
-        behaviour = self.scenario.of(task.name)
+        behaviour = self.scenario.of_task(task)
         properties = describe(task, self.identity)
         if behaviour.outputs:
             properties["OutputParameters"] = dict(behaviour.outputs)
@@ -242,7 +242,7 @@ class _Explorer:
                 heappush(state.events, (command.time, self._count, command.name))
 
     def _duration(self, task: Task) -> float:
-        return self.scenario.duration(self.scenario.of(task.name), task.type, None)
+        return self.scenario.duration(self.scenario.of_task(task), task.type, None)
 
     # -- what a way tells ---------------------------------------------------------------------------------------------
 

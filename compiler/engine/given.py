@@ -59,10 +59,15 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What a pipeline has that a scenario may name. `groups` are the steps that an authored step is made of."""
+    """What a pipeline has that a scenario may name, and what it says of itself.
+
+    `groups` are the steps that an authored step is made of; `parallelism` holds where a scenario has none.
+    """
 
     plan: Blueprint
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    pipeline: str = "pipeline"
+    parallelism: int | None = None
 
     def meant(self, name: str) -> tuple[str, ...]:
         """The steps of the definition that a name means; none where it means nothing."""
@@ -107,7 +112,7 @@ def given(data: Map, names: Names, sink: Sink) -> Given:
         steps=behaviours,
         durations=durations,
         files=draws(data.get("files") or {}, sink),
-        parallelism=data.get("parallelism"),
+        parallelism=data.get("parallelism", names.parallelism),
     )
     select = tuple(selected(data.get("select") or Seq(), names, sink))
     return Given(scenario, select, _seconds(data.get("after")), _seconds(data.get("stop_at")))

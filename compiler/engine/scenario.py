@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
+from sagewright.compiler.engine.state import Task
 from sagewright.compiler.suggest import nearest
 
 ERRORS: Mapping[str, str | None] = {
@@ -140,6 +141,10 @@ class Scenario:
     def of(self, name: str, body_name: str | None = None) -> Behaviour:
         """How a step behaves; the turn of a ForEach as its body step does, where nothing is said of the turn."""
         return self.steps.get(name) or self.steps.get(body_name or name) or NO_BEHAVIOUR
+
+    def of_task(self, task: Task) -> Behaviour:
+        """How the step of a task behaves."""
+        return self.of(task.name, task.name.removesuffix(f"-{task.iteration}") if task.parent else None)
 
     def duration(self, behaviour: Behaviour, kind: str, random: Random | None) -> float:
         given = behaviour.duration

@@ -14,8 +14,10 @@ from sagewright.compiler.engine.scenario import ERRORS, Behaviour, Fault, Scenar
 from sagewright.compiler.engine.scheduler import Execution
 from sagewright.compiler.engine.scope import Identity
 from sagewright.compiler.engine.state import Outcome, Status, Task
-from sagewright.compiler.engine.values import Unknown
+from sagewright.compiler.engine.values import Unknown, lookup
 
+LAMBDA_LIMIT = 600
+"""Source: developer guide, "Lambda step"."""
 STOPPING = 0.0
 """Seconds that a job takes to stop: nobody says, and nothing depends on it."""
 
@@ -40,11 +42,16 @@ class SimulatedExecutor:
         if task.type == "Condition":
             self._push(0.0, task.name, self._decide(task))
             return
-        body_name = task.name.removesuffix(f"-{task.iteration}") if task.parent else None
-        behaviour = self.scenario.of(task.name, body_name)
+        behaviour = self.scenario.of_task(task)
         fault = behaviour.fault(task.attempt, self.random)
+        duration, limit = self.scenario.duration(behaviour, task.type, self.random), time_limit(task)
+        if limit is not None and duration > limit:
+            duration, fault = (
+                limit,
+                Fault("timeout", message=f"it ran longer than the {limit:g} s that it may take"),
+            )
         outcome = failure(fault) if fault else self._success(task, behaviour)
-        self._push(self.scenario.duration(behaviour, task.type, self.random), task.name, outcome)
+        self._push(duration, task.name, outcome)
 
     def stop(self, name: str) -> None:
         self._events = [event for event in self._events if event[2] != name]
@@ -89,6 +96,14 @@ class SimulatedExecutor:
                 f"`{task.name}` is assumed to be {str(wanted).lower()}, but its values make it {str(found).lower()}"
             )
         return Outcome(Status.SUCCEEDED, {"Outcome": str(found)})
+
+
+def time_limit(task: Task) -> float | None:
+    """Seconds that an attempt may take."""
+    if task.type == "Lambda":
+        return LAMBDA_LIMIT
+    limit = lookup(task.arguments, ("StoppingCondition", "MaxRuntimeInSeconds"))
+    return limit if isinstance(limit, int) else None
 
 
 def failure(fault: Fault) -> Outcome:

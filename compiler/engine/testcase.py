@@ -125,7 +125,7 @@ def run_cases(found: Iterable[Case], names: Names, clock: Callable[[], float]) -
     for case in found:
         before = clock()
         try:
-            result = simulate_given(names.plan, case.given)
+            result = simulate_given(names.plan, case.given, pipeline=names.pipeline)
         except Refused as error:
             yield Verdict(case, None, (Mismatch(f"SageMaker refuses to start: {error}", case.span),))
             continue

@@ -174,6 +174,29 @@ def test_tests_of_another_pipeline(project: Path, capsys: pytest.CaptureFixture[
     assert "2 passed" in capsys.readouterr().out
 
 
+def test_the_pipelines_own_name_and_parallelism_hold(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arn = "arn:aws:lambda:us-west-2:123456789012:function:f"
+    steps = "\n".join(
+        f"  S{n}: {{kind: lambda, function: '{arn}', arguments: {{name: '${{execution.pipeline_name}}'}}}}"
+        for n in range(4)
+    )
+    (project / "pipeline.yaml").write_text(f"name: demo\nparallelism: 2\nsteps:\n{steps}\n")
+    (project / "tests.yaml").write_text(
+        "defaults: {durations: {lambda: 10s}}\n"
+        "tests:\n"
+        "- {name: two at once, expect: {within: 20s, arguments: {S0: {name: demo}}}}\n"
+        "- {name: not four, expect: {within: 19s}}\n"
+        "- {name: but here, parallelism: 4, expect: {within: 10s}}\n"
+    )
+    assert run("-v") == 1
+    said = capsys.readouterr().out
+    assert "::two at once PASSED" in said
+    assert "::not four FAILED" in said
+    assert "::but here PASSED" in said
+
+
 def test_those_of_the_ready_made_pipelines_pass(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -197,7 +220,15 @@ def test_those_of_a_template_pass_under_another_name(
 
 
 def pytest_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    plugin = ["-p", "sagewright.compiler.commands.pytest_plugin", "-p", "no:cacheprovider"]
+    # By its module, and not by the entry point, which an older installation may lack.
+    plugin = [
+        "-p",
+        "no:sagewright",
+        "-p",
+        "sagewright.compiler.commands.pytest_plugin",
+        "-p",
+        "no:cacheprovider",
+    ]
     command = [sys.executable, "-m", "pytest", *plugin, *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
 

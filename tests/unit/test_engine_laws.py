@@ -61,7 +61,8 @@ def test_each_step_ends_exactly_once(world: World) -> None:
     for name, record in execution.records.items():
         assert record.status.ended
         begun = sum(1 for (begun, _) in executor.begun if begun == name)
-        assert begun == executor.ended[name] == (len(record.attempts) if record.type != "Fail" else 0)
+        inner = record.type in ("Fail", "ForEach")
+        assert begun == executor.ended[name] == (0 if inner else len(record.attempts))
         assert (record.start is None) is (record.end is None) is (not record.attempts)
         with pytest.raises(NotRunning):
             execution.finish(name, SUCCESS, clock.now())
@@ -99,12 +100,25 @@ def test_parallelism_holds(world: World) -> None:
 
 @FEW
 @given(worlds())
+def test_each_foreachs_concurrency_holds(world: World) -> None:
+    execution = run(world)
+    turns = [r for r in execution.records.values() if r.start is not None and r.parent is not None]
+    for record in turns:
+        fan = execution.nodes[record.parent or ""]
+        at_once = [
+            o for o in turns if o.parent == fan.name and (o.start or 0) <= (record.start or 0) < (o.end or 0)
+        ]
+        assert len(at_once) <= fan.concurrency
+
+
+@FEW
+@given(worlds())
 def test_nothing_waits_without_need(world: World) -> None:
     """With free slots, a step starts the moment the last thing that it waits for has ended."""
     execution = run(replace(world, parallelism=None))
     for name, record in execution.records.items():
         ends = [execution.records[need.source].end or 0.0 for need in execution.nodes[name].needs]
-        if record.start is not None:
+        if record.start is not None and record.parent is None:
             assert record.start == max(ends, default=0.0)
 
 
@@ -122,8 +136,9 @@ def test_without_failures_the_branches_decide(world: World) -> None:
         )
     execution = run(world)
     # `Any` on a step whose run condition was not met is the one thing that nobody knows.
-    unsure = {name for name, record in execution.records.items() if record.ran is None}
-    found = {name: bool(record.ran) for name, record in execution.records.items()}
+    outer = {name: record for name, record in execution.records.items() if record.parent is None}
+    unsure = {name for name, record in outer.items() if record.ran is None}
+    found = {name: bool(record.ran) for name, record in outer.items()}
     assert {n: r for n, r in found.items() if n not in unsure} == {
         n: r for n, r in ran.items() if n not in unsure
     }
@@ -139,7 +154,8 @@ def test_a_cached_run_equals_an_uncached_one(world: World) -> None:
     assert first.status == second.status
     for name, record in second.records.items():
         before = first.records[name]
-        assert (record.cached is not None) == (before.ran is True and record.type not in CONTROL)
+        wanted = before.ran is True and "CacheConfig" in first.nodes[name].body
+        assert (record.cached is not None) == wanted
         assert record.outcome == before.outcome
 
 
@@ -201,7 +217,7 @@ def test_an_execution_that_is_written_and_read_goes_on_alike(world: World, event
     assert snapshot(again) == snapshot(whole)
     assert again.status == whole.status
     pending = {c.task.name if isinstance(c, Start) else c.name for c in again.pending()}
-    running = {n for n, r in whole.records.items() if r.status is Status.EXECUTING}
+    running = {n for n, r in whole.records.items() if r.status is Status.EXECUTING and r.type != "ForEach"}
     assert pending == running
     for execution in (whole, again):
         finish_all(execution, world)
@@ -298,6 +314,7 @@ def test_a_retry_runs_what_did_not_succeed(world: World) -> None:
     proceed(execution, executor, executor.clock, execution.retry(1e6))
     assert execution.status == "Succeeded"
     for name, record in succeeded.items():
-        assert execution.records[name] is record
+        if record.parent is None or record.parent in succeeded:
+            assert execution.records[name] is record
     fresh = run(replace(world, scenario=Scenario()))
     assert statuses(execution) == statuses(fresh)
