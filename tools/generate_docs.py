@@ -62,7 +62,28 @@ def generate() -> dict[str, str]:
     """The content of each file, by its path from the root."""
     manuals = [manual(name) for name in steps.KINDS]
     pages = {f"{STEPS}/{made.name}.md": _MADE_OF_KIND.format(made.name) + markdown(made) for made in manuals}
-    return {"docs/reference/diagnostics.md": diagnostics(), f"{STEPS}/README.md": kinds(manuals), **pages}
+    reference = {
+        "docs/reference/diagnostics.md": diagnostics(),
+        f"{STEPS}/README.md": kinds(manuals),
+        **pages,
+    }
+    return {**reference, **dict(pictures())}
+
+
+def pictures() -> Iterator[tuple[str, str]]:
+    """The READMEs of the ready-made pipelines, each with its graph between the marks."""
+    from sagewright.compiler.drawing import mermaid
+    from sagewright.compiler.driver import Compiler
+    from sagewright.compiler.picture import picture
+
+    compiler = Compiler()
+    for readme in sorted(ROOT.glob("pipelines/*/README.md")):
+        program = compiler.compile(readme.parent / "pipeline.yaml").program
+        assert program is not None, readme
+        before, _, rest = readme.read_text(encoding="utf-8").partition("<!-- graph -->")
+        after = rest.partition("<!-- /graph -->")[2]
+        drawn = f"<!-- graph -->\n```mermaid\n{mermaid(picture(program)).rstrip()}\n```\n<!-- /graph -->"
+        yield readme.relative_to(ROOT).as_posix(), f"{before}{drawn}{after}"
 
 
 def kinds(manuals: list[Manual]) -> str:
