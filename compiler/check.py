@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from sagewright.compiler import graph
 from sagewright.compiler.diagnostics import Related, Sink, Span
-from sagewright.compiler.graph import Edge, Program
+from sagewright.compiler.frames import Frame
+from sagewright.compiler.graph import Edge, Node, Program
 from sagewright.compiler.model import Step
-from sagewright.compiler.source import Origin, own_origin
+from sagewright.compiler.source import Origin, origin, own_origin
 from sagewright.compiler.suggest import listing, nearest
 
 MAX_NAME = 64
+CHILD = "-99"
+"""How the name of a loop's child may end: items that are written out are at most 100."""
 
 
 def _span(place: Origin | None) -> Span | None:
@@ -23,6 +26,7 @@ def _span(place: Origin | None) -> Span | None:
 def check_names(program: Program, sink: Sink) -> None:
     """Every emitted name is unique and short enough; the error names both origins."""
     for first, second in program.clashes:
+        sink.within = second.source.frame
         if first.source.name == first.name and second.source.name == second.name:
             continue  # written twice: told when it was read
         related = [Related(f"`{first.source.name}` makes it too", first.source.name_origin.span())]
@@ -30,18 +34,62 @@ def check_names(program: Program, sink: Sink) -> None:
         sink.report("SW311", message, second.source.name_origin.span(), related=related)
     for name, node in program.nodes.items():
         if len(name) > MAX_NAME and name != node.step.source.name:
+            sink.within = node.step.source.frame
             message = f"the step `{node.step.source.name}` makes a step `{name}`: {len(name)} characters, the most is {MAX_NAME}"
             sink.report("SW703", message, node.step.source.name_origin.span())
+    _check_children(program, sink)
+
+
+def _check_children(program: Program, sink: Sink) -> None:
+    """What SageMaker calls the children of a loop's steps, `<step>-<number>`, is no other step's name, and not too long."""
+    loops = program.pipeline.loops()
+    bodies = {name: node for name, node in program.nodes.items() if node.step.source.name in loops}
+    for name, node in program.nodes.items() if bodies else ():
+        base, _, number = name.rpartition("-")
+        parent = bodies.get(base) if number.isdigit() else None
+        if parent is not None:
+            loop = loops[parent.step.source.name].name
+            related = [
+                Related(f"`{loop}` runs `{base}` for each item", parent.step.source.name_origin.span())
+            ]
+            message = f"`{name}` is what a child of `{base}` is called: `{base}-0`, `{base}-1` and so on"
+            sink.report("SW311", message, node.step.source.name_origin.span(), related=related)
+    for name, node in bodies.items():
+        if MAX_NAME - len(CHILD) < len(name) <= MAX_NAME:
+            message = f"the children of `{name}` are called `{name}{CHILD}` and so on: {len(name) + len(CHILD)} characters, the most is {MAX_NAME}"
+            sink.report("SW703", message, node.step.source.name_origin.span())
+
+
+def check_bodies(program: Program, sink: Sink) -> None:
+    """No step stands in the body of a loop that SageMaker does not take there."""
+    loops = program.pipeline.loops()
+    for step in program.pipeline.every_step() if loops else ():
+        holder = loops.get(step.name)
+        if holder is None or holder.kind.loop is None or holder.name != step.parent:
+            continue
+        type = str(step.body.get("type")) if step.kind.name == "native" else step.kind.type
+        if type in holder.kind.loop.excludes:
+            place = origin(step.body, "kind") or step.name_origin
+            message = f"a {type} step cannot stand in the body of `{holder.name}`"
+            related = [Related(f"`{holder.name}` runs it for each item", holder.name_origin.span())]
+            help = f"move `{step.name}` out: `steps.{holder.name}` gives it what each iteration had"
+            sink.report("SW506", message, place, help=help, related=related)
 
 
 def check_dependencies(program: Program, sink: Sink) -> None:
     """`depends_on` names steps that are there, and that something may depend on."""
     steps = {step.name: step for step in program.pipeline.every_step()}
+    loops = program.pipeline.loops()
     for step in steps.values():
+        sink.within = step.frame
         for dependency in step.depends_on:
             _check_dependency(step, dependency.step, dependency.origin, steps, program, sink)
+            if dependency.step in steps:
+                way = "depend on {}: it ends when all of its children have"
+                _check_scope(step, steps[dependency.step], dependency.origin, loops, sink, way)
     for edge in program.edges:
         if edge.reason == "data" and program.nodes[edge.source].step.type == "Fail":
+            sink.within = program.nodes[edge.target].step.source.frame
             message = f"`{edge.target}` refers to `{edge.source}`, and nothing comes after a Fail step"
             sink.report("SW503", message, edge.origin)
 
@@ -53,10 +101,7 @@ def _check_dependency(
     if other is None:
         if name in program.nodes or name in program.unknowable:
             return
-        near = nearest(name, steps)
-        help = f"did you mean `{near}`?" if near else None
-        notes = [] if near else [f"there are {listing(list(steps))}"]
-        sink.report("SW301", f"unknown step `{name}`", place, help=help, notes=notes)
+        _report_unknown(name.removeprefix(step.frame.full("")), place, step.frame, sink)
     elif other.kind.type == "Fail":
         related = [Related(f"`{name}` ends the execution", other.name_origin.span())]
         message = f"`{step.name}` depends on `{name}`, and nothing comes after a Fail step"
@@ -68,11 +113,37 @@ def _check_dependency(
         )
 
 
+def _report_unknown(name: str, place: Origin | None, frame: Frame, sink: Sink) -> None:
+    if frame.is_lost(name):
+        return
+    near = nearest(name, frame.entries)
+    help = f"did you mean `{near}`?" if near else None
+    if any(name in outer.entries for outer in frame.chain() if outer is not frame):
+        help = "a component sees its own steps only"
+    notes = [] if help else [f"there are {listing(list(frame.entries))}"]
+    sink.report("SW301", f"unknown step `{name}`", place, help=help, notes=notes)
+
+
+def _check_scope(
+    step: Step, other: Step, place: Origin | None, loops: Mapping[str, Step], sink: Sink, way: str
+) -> None:
+    """A step waits for steps that it sees: those of a loop's body see one another, and the loop is seen from outside.
+    `way` says what to do instead, `{}` standing for the loop."""
+    own, loop = loops.get(step.name), loops.get(other.name)
+    if own is other:
+        message = f"`{step.name}` stands in the body of `{other.name}`, and cannot wait for it"
+        sink.report("SW313", message, place)
+    elif loop is not None and loop is not own:
+        message = f"`{other.name}` stands in the body of `{loop.name}`, and `{step.name}` outside of it"
+        sink.report("SW313", message, place, help=way.format(f"`{loop.name}`"))
+
+
 def check_cycles(program: Program, sink: Sink) -> None:
     """No step comes after itself. A cycle is shown as a path, with the place of each edge."""
     for found in graph.cycles(program):
         path = " → ".join(f"`{name}`" for name in [found[0].source, *(edge.target for edge in found)])
         related = [Related(_why(edge), span) for edge in found if (span := _span(edge.origin)) is not None]
+        sink.within = program.nodes[found[0].target].step.source.frame
         span = _span(found[0].origin) or program.nodes[found[0].target].step.source.name_origin.span()
         sink.report("SW501", f"cycle: {path}", span, related=related)
 
@@ -89,7 +160,7 @@ def check_branches(program: Program, sink: Sink) -> None:
     """A step refers only to steps that have run when it runs, and does not join branches of which one is not taken."""
     needs: dict[str, frozenset[tuple[str, str]]] = {}
     incoming: dict[str, list[Edge]] = {name: [] for name in program.nodes}
-    for edge in program.edges:
+    for edge in (*program.edges, *program.lifted):
         incoming[edge.target].append(edge)
     for name in graph.order(program):
         needs[name] = _branches_needed(program, name, incoming[name], needs, sink)
@@ -104,7 +175,9 @@ def _branches_needed(
 ) -> frozenset[tuple[str, str]]:
     """The branches that must be taken for a step to run; what contradicts itself is reported once, where it begins."""
     node = program.nodes[name]
-    found: dict[tuple[str, str], Edge | None] = dict.fromkeys(node.context)
+    sink.within = node.step.source.frame
+    conditional = (one for one in node.context if program.nodes[one[0]].step.source.kind.loop is None)
+    found: dict[tuple[str, str], Edge | None] = dict.fromkeys(conditional)
     asked = [edge.source for edge in incoming if edge.reason in ("order", "run condition")]
     """What the step says that it comes after: it runs only where that has run."""
     opted = set(found).union(*(needs[source] for source in asked))
@@ -176,9 +249,13 @@ def check_written_out(program: Program, sink: Sink) -> None:
         "Parameters": ("SW303", "parameter", program.pipeline.parameters.keys()),
         "Steps": ("SW301", "step", program.nodes.keys() | program.unknowable),
     }
+    loops = program.pipeline.loops()
     for node in program.nodes.values():
+        sink.within = node.step.source.frame
         for text in _written_out((node.step.arguments, node.step.extra, node.step.source.step_api)):
             root, name = (*re.split(r"[.\[]", text)[:2], "")[:2]
+            if root in ("ForEach", "Steps"):
+                _check_written_scope(text, root, program.nodes.get(name), node, loops, sink)
             code, what, names = known.get(root, ("", "", (name,)))
             if name not in names:
                 near = nearest(name, names)
@@ -188,6 +265,17 @@ def check_written_out(program: Program, sink: Sink) -> None:
                 )
                 help = f"did you mean `{near}`?" if near else None
                 sink.report(code, f"unknown {what} `{name}`", place.span(), help=help)
+
+
+def _check_written_scope(
+    text: str, root: str, other: Node | None, node: Node, loops: Mapping[str, Step], sink: Sink
+) -> None:
+    place = own_origin(text) or node.step.source.name_origin
+    if root == "ForEach" and node.step.source.name not in loops:
+        sink.report("SW313", f"`{text}` stands only in the body of a foreach", place)
+    elif other is not None and other is not node:
+        way = "refer to {}, which has what each iteration gave"
+        _check_scope(node.step.source, other.step.source, place, loops, sink, way)
 
 
 def _written_out(value: Any) -> Iterator[str]:
@@ -205,6 +293,7 @@ def _written_out(value: Any) -> Iterator[str]:
 
 CHECKS: tuple[Callable[[Program, Sink], None], ...] = (
     check_names,
+    check_bodies,
     check_dependencies,
     check_cycles,
     check_branches,
@@ -215,3 +304,4 @@ CHECKS: tuple[Callable[[Program, Sink], None], ...] = (
 def check(program: Program, sink: Sink) -> None:
     for one in CHECKS:
         one(program, sink)
+    sink.within = None

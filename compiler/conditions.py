@@ -155,6 +155,22 @@ def _count(condition: Condition, counts: Counter[Hashable]) -> None:
             counts[atom[0]] += 1
 
 
+def without_constants(condition: Condition) -> Condition | bool:
+    """A condition without its terms that are constant, as comparisons of literals are."""
+    if isinstance(condition, (And, Or)):
+        decides = isinstance(condition, Or)
+        parts = [without_constants(operand) for operand in condition.operands]
+        if decides in [part for part in parts if isinstance(part, bool)]:
+            return decides
+        left = tuple(part for part in parts if not isinstance(part, bool))
+        return not decides if not left else left[0] if len(left) == 1 else type(condition)(left)
+    if isinstance(condition, Not):
+        inner = without_constants(condition.operand)
+        return not inner if isinstance(inner, bool) else Not(inner)
+    always = constant(condition)
+    return condition if always is None else always
+
+
 class _Tables:
     """Truth tables, each an integer of one bit per valuation of `variables`: where a condition surely holds, and
     where it possibly does.

@@ -19,11 +19,23 @@ _FRAMEWORK = re.compile(r"[a-z][a-z0-9-]*:[A-Za-z0-9._-]+")
 
 
 class Defaults:
-    """The project's general ones, its `kinds`, the pipeline's general ones, its `kinds`: weakest first."""
+    """General ones, each with its `kinds`, weakest first: the project's, the pipeline's, those of the components around a
+    step."""
 
-    def __init__(self, project: Map, pipeline: Map) -> None:
-        self.layers = (project, mapping(project, "kinds"), pipeline, mapping(pipeline, "kinds"))
-        self._used: set[tuple[int, str]] = set()
+    def __init__(self, *given: Map) -> None:
+        self._given = given
+        self.layers = [layer for own in given for layer in (own, mapping(own, "kinds"))]
+        self._used: list[set[str]] = [set() for _ in given]
+        """Of each general one, the keys that a step took."""
+        self._first = 0
+        """From which of them on it is these that are to be checked."""
+
+    def within(self, own: Map) -> Defaults:
+        """These, with a component's own over them; to check are only the latter."""
+        made = Defaults(*self._given, own)
+        made._used = [*self._used, set()]
+        made._first = len(self._given)
+        return made
 
     def under(self, body: Map, kind: StepKind, schema: dict[str, Any]) -> Map:
         """A step over its defaults. A general default reaches the kinds that have the key; under `kinds` it must be one."""
@@ -33,14 +45,14 @@ class Defaults:
             source = mapping(layer, kind.name) if index % 2 else layer
             chosen = {key: value for key, value in source.items() if key in known and key != "kind"}
             if index % 2 == 0:
-                self._used.update((index, key) for key in chosen)
+                self._used[index // 2].update(chosen)
             if chosen:
                 made = merge(made, longhand(Map(chosen, source.node), kind))
         return merge(made, longhand(body, kind)) if made else body
 
     def check_kinds(self, sink: Sink) -> None:
         """Under `kinds.<kind>`, the kind must exist and have the keys."""
-        for layer in self.layers[1::2]:
+        for layer in self.layers[2 * self._first + 1 :: 2]:
             for name, body in layer.items():
                 kind = steps.find(name)
                 if kind is None:
@@ -65,10 +77,9 @@ class Defaults:
 
     def check_keys(self, sink: Sink) -> None:
         """A general default that no step took may be one that no kind has."""
-        for index in (0, 2):
-            layer = self.layers[index]
+        for layer, used in list(zip(self._given, self._used, strict=True))[self._first :]:
             for key in layer:
-                if key == "kinds" or (index, key) in self._used or key in _all_keys():
+                if key == "kinds" or key in used or key in _all_keys():
                     continue
                 near = nearest(key, _all_keys())
                 help = f"did you mean `{near}`?" if near else None
@@ -143,7 +154,7 @@ def without_nulls(value: Any, schema: Mapping[str, Any], *, declares: bool = Fal
 
 
 _LEFT_OUT = object()
-_DECLARING = frozenset(("parameters", "steps", "then", "else", "body"))
+_DECLARING = frozenset(("parameters", "triggers", "steps", "then", "else", "body"))
 """Keys whose entries are declared there, and never merged over others: an empty one is a mistake."""
 
 

@@ -34,6 +34,12 @@ class Related:
     span: Span
 
 
+class Within(Protocol):
+    """What the work is at: knows the steps that led to a file."""
+
+    def related(self, file: str) -> tuple[Related, ...]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
     """One mistake of the user's.
@@ -64,6 +70,8 @@ class Sink:
         """How many errors were reported, those included that were told already: of a default, once for each step."""
         self.texts: dict[str, str] = {}
         """The text of every file read so far, by the name that spans use; snippets are cut from it."""
+        self.within: Within | None = None
+        """What the work is at: a mistake in a component's file also shows the steps that use it."""
 
     def add(self, diagnostic: Diagnostic) -> None:
         key = (diagnostic.code, diagnostic.span or diagnostic.message)
@@ -85,7 +93,10 @@ class Sink:
         """Report `code`, with the severity that the table of codes gives it."""
         severity = CODES[code].severity
         span = at if at is None or isinstance(at, Span) else at.span()
-        self.add(Diagnostic(code, severity, message, span, help, tuple(notes), tuple(related)))
+        places = tuple(related)
+        if self.within is not None and span is not None:
+            places += self.within.related(span.file)
+        self.add(Diagnostic(code, severity, message, span, help, tuple(notes), places))
 
     @property
     def diagnostics(self) -> list[Diagnostic]:
@@ -151,6 +162,7 @@ CODES: dict[str, Code] = {
         SW211="key that this kind of step does not have",
         SW212="retry policy that SageMaker would refuse",
         SW213="retry on a kind that has none",
+        SW214="schedule that AWS would refuse",
     ),
     # 3xx: names
     **_errors(
@@ -168,6 +180,8 @@ CODES: dict[str, Code] = {
         SW312="unknown target",
         SW313="reference outside its scope",
         SW314="`--var` that no project declares, or of another type",
+        SW315="component that uses itself",
+        SW316="component where a pipeline is wanted",
     ),
     # 4xx: types
     **_errors(
@@ -187,6 +201,8 @@ CODES: dict[str, Code] = {
         SW503="dependency on a Fail step",
         SW504="step that can never run",
         SW505="property file that no output provides",
+        SW506="step that cannot stand in the body of a loop",
+        SW507="output that all turns of a loop write to one place",
     ),
     # 6xx: AWS's API
     **_errors(
@@ -227,5 +243,7 @@ CODES: dict[str, Code] = {
         SW903="dependency on a condition",
         SW904="member that SageMaker Pipelines may reject",
         SW905="cache without an expiry",
+        SW906="`api` that says something else than the keys beside it",
+        SW907="image for an accelerator on an instance without one",
     ),
 }

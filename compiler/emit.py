@@ -119,6 +119,7 @@ def _mlflow(given: Map, sink: Sink) -> dict[str, Any]:
 
 def _step(step: Emitted, sink: Sink) -> dict[str, Any]:
     """One step, nested ones included, with the keys in the order in which the SDK writes them."""
+    sink.within = step.source.frame
     made: dict[str, Any] = {"Name": step.name, "Type": step.type, "Arguments": _arguments(step, sink)}
     if step.depends_on:
         made["DependsOn"] = [_dependency(dependency) for dependency in step.depends_on]
@@ -130,6 +131,7 @@ def _step(step: Emitted, sink: Sink) -> dict[str, Any]:
         made["RetryPolicies"] = [_retry(policy) for policy in step.retry]
     if step.cache is not None:
         made["CacheConfig"] = _cache(step.cache)
+    sink.within = step.source.frame
     values = _Values(step, sink)
     _report_own(step.extra, step.source.body, sink)
     for key, value in step.extra.items():

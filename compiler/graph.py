@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from itertools import pairwise
+from dataclasses import dataclass, field, replace
+from itertools import chain, pairwise
 from typing import Any, Literal
 
 import networkx as nx
@@ -51,6 +51,8 @@ class Program:
     clashes: list[tuple[Emitted, Emitted]] = field(default_factory=list)
     """Steps that were given a name that is taken: the first one and the other."""
     edges: list[Edge] = field(default_factory=list)
+    lifted: list[Edge] = field(default_factory=list)
+    """What the body of a loop waits for outside of it, the loop waits for: such an edge again, into the loop."""
     graph: Any = None
     """A networkx DiGraph over the names; parallel edges are one here, and each by itself in `edges`."""
 
@@ -61,9 +63,10 @@ def build(pipeline: Pipeline, steps: list[Emitted], unknowable: frozenset[str] =
     _add_nodes(program, steps, ())
     for node in program.nodes.values():
         program.edges.extend(edge for edge in _edges_into(node) if edge.source in program.nodes)
+    program.lifted = list(_lifted(program))
     program.graph = nx.DiGraph()
     program.graph.add_nodes_from(program.nodes)
-    program.graph.add_edges_from((edge.source, edge.target) for edge in program.edges)
+    program.graph.add_edges_from((edge.source, edge.target) for edge in (*program.edges, *program.lifted))
     return program
 
 
@@ -90,6 +93,19 @@ def _edges_into(node: Node) -> Iterator[Edge]:
     for dependency in step.depends_on:
         reason: Reason = "order" if dependency.when == "Completed" else "run condition"
         yield Edge(dependency.step, step.name, reason, dependency.origin, when=dependency.when)
+
+
+def _lifted(program: Program) -> Iterator[Edge]:
+    for edge in program.edges:
+        for loop in _loops(program, edge.target):
+            if edge.source != loop and loop not in _loops(program, edge.source):
+                yield replace(edge, target=loop)
+
+
+def _loops(program: Program, name: str) -> list[str]:
+    """The loops in whose bodies a step stands."""
+    owners = (owner for owner, _ in program.nodes[name].context)
+    return [owner for owner in owners if program.nodes[owner].step.source.kind.loop is not None]
 
 
 def _once(edge: Edge, seen: set[tuple[str, str]]) -> Iterator[Edge]:
@@ -145,7 +161,8 @@ def _index(program: Program) -> Callable[[str], int]:
 
 
 def _edge(program: Program, source: str, target: str) -> Edge:
-    return next(edge for edge in program.edges if edge.source == source and edge.target == target)
+    edges = chain(program.edges, program.lifted)
+    return next(edge for edge in edges if edge.source == source and edge.target == target)
 
 
 def order(program: Program) -> list[str]:

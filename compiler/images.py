@@ -15,9 +15,30 @@ from functools import cache
 from typing import Any, NamedTuple, Required, TypedDict
 
 from sagewright import schemas
+from sagewright.compiler.machines import (
+    ACCELERATORS,
+    ImageError,
+    Machine,
+    accelerated,
+    machine_of,
+    processor,
+    runs_on,
+)
 from sagewright.compiler.suggest import listing, nearest
 
-ACCELERATORS = ("cpu", "gpu", "neuron", "graviton")
+__all__ = [
+    "ACCELERATORS",
+    "SCOPES",
+    "ImageError",
+    "dns_suffix",
+    "framework_of_uri",
+    "frameworks",
+    "parse_short",
+    "partition",
+    "processor",
+    "resolve",
+]
+
 SCOPES = {"training": ("training",), "inference": ("inference",), "processing": ("processing", "training")}
 """The scopes of a framework that serve each purpose, best first."""
 
@@ -31,11 +52,6 @@ _PARTITIONS = {
     "eusc-": ("aws-eusc", "amazonaws.eu"),
 }
 """By the beginning of the region: partition and DNS suffix, as in botocore's `endpoints.json`."""
-
-_GRAVITON = frozenset({"m6g", "m6gd", "c6g", "c6gd", "c6gn", "c7g", "r6g", "r6gd"})
-"""The families that SageMaker's Graviton images are known to run on (`fw_utils` in sagemaker-core)."""
-_OTHER_ARM = r"[a-z]+\d+g[a-z]*|a1|.*-gb\d+"
-"""Newer Gravitons (c8g, r7gd) and Grace hosts (p6e-gb200)."""
 
 _SCOPE_WORDS = {"inference_graviton": "inference on Graviton"}
 _OTHER_NAMES = {
@@ -55,16 +71,6 @@ _SCRIPT_MODE = {
     **{name: f"(sagemaker-)?{name}{_USES}" for name in ("tensorflow", "mxnet", "chainer")},
 }
 """By framework: its repositories."""
-
-
-class ImageError(Exception):
-    """No image, or not one alone, is meant; `message`, `code` and `help` are those of a diagnostic."""
-
-    def __init__(self, message: str, code: str = "SW807", help: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.code = code
-        self.help = help
 
 
 class _Image(TypedDict, total=False):
@@ -92,17 +98,6 @@ class _Wanted(NamedTuple):
         return f"{self.framework}:{self.version}" if self.version else self.framework
 
 
-class _Machine(NamedTuple):
-    """A kind of instance. `name` is it in messages; `family` is empty for something that is no instance type."""
-
-    name: str
-    family: str
-    processor: str
-
-    def __str__(self) -> str:
-        return f"`{self.name}` ({self.processor})"
-
-
 def parse_short(text: str) -> tuple[str, str | None]:
     """`xgboost:1.7-1` as framework and version; without a version, None. Raises ImageError."""
     framework, colon, version = text.partition(":")
@@ -110,14 +105,6 @@ def parse_short(text: str) -> tuple[str, str | None]:
         wanted = "a registry's URI, or a framework and its version as in `xgboost:1.7-1`"
         raise ImageError(f"`{text}` names no image: expected {wanted}")
     return framework, version or None
-
-
-def processor(instance_type: str) -> str:
-    """cpu, gpu, neuron, graviton, or arm64 for processors of Arm's that no image is known for. Raises ImageError."""
-    machine = _machine(instance_type)
-    if not machine.family:
-        raise ImageError(f"`{instance_type}` is no instance type: expected `ml.<family>.<size>`", "SW808")
-    return machine.processor
 
 
 def partition(region: str) -> str:
@@ -156,10 +143,10 @@ def resolve(
     if scope not in SCOPES:
         raise _unknown(f"unknown scope `{scope}`", scope, SCOPES)
     wanted = _Wanted(framework, version, region, scope, python, base)
-    machines = [_machine(name) for name in instance_types]
+    machines = [machine_of(name) for name in instance_types]
     if accelerator is not None:
-        machines = [_accelerated(accelerator, machines)]
-    found: dict[str, _Machine | None] = {}
+        machines = [accelerated(accelerator, machines)]
+    found: dict[str, Machine | None] = {}
     for machine in machines or [None]:
         found.setdefault(_uri(wanted, machine), machine)
     if len(found) > 1:
@@ -186,53 +173,44 @@ def framework_of_uri(uri: str) -> tuple[str, str | None] | None:
     return framework, match[1] if match else None
 
 
-# -- instances --------------------------------------------------------------------------------------------------------
+def is_sagemakers(uri: str) -> bool:
+    """Is an image in one of SageMaker's own registries, as far as its region and repository are known?"""
+    return bool(_registries(uri))
 
 
-def _machine(instance_type: str) -> _Machine:
-    match = re.fullmatch(r"ml\.([a-z\d-]+)(\.\w+)?", instance_type)
-    family = match[1] if match else ""
-    return _Machine(instance_type, family, _processor(family))
-
-
-def _processor(family: str) -> str:
-    if family in _GRAVITON:
-        return "graviton"
-    if re.fullmatch(_OTHER_ARM, family):
-        return "arm64"
-    if family.startswith(("inf", "trn")):
-        return "neuron"
-    return "gpu" if family.startswith(("g", "p")) else "cpu"
-
-
-def _accelerated(accelerator: str, machines: Sequence[_Machine]) -> _Machine:
-    """What `accelerator` stands for. It settles everything but the instruction set."""
-    if accelerator not in ACCELERATORS:
-        raise _unknown(f"unknown accelerator `{accelerator}`", accelerator, ACCELERATORS)
-    for machine in machines:
-        arm = machine.processor in ("graviton", "arm64")
-        if machine.family and arm != (accelerator == "graviton"):
-            raise ImageError(f"an image for `{accelerator}` does not run on {machine}")
-    alike = (machine for machine in machines if machine.processor == accelerator)
-    return next(alike, _Machine(accelerator, accelerator, accelerator))
-
-
-def _runs_on(processors: Sequence[str], machine: _Machine) -> str | None:
-    """Which of an image's `processors` the machine has: its family, or its kind."""
-    for name in processors:
-        if name in (machine.family, machine.processor):
-            return name
-        if name in ("inf", "trn") and machine.family.startswith(name):
-            return name
-        if name.startswith(("inf", "trn")) and machine.family == "neuron":
-            return name
+def in_region(uri: str, region: str) -> str | None:
+    """An image of SageMaker's own, as it is called in another region; None for others, and where that has none."""
+    here = _REGISTRY.match(uri)
+    for accounts in _registries(uri):
+        if here is not None and region in accounts:
+            return f"{accounts[region]}.dkr.ecr.{region}.{dns_suffix(region)}/{uri[here.start(3) :]}"
     return None
+
+
+_REGISTRY = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.[a-z.]+/([a-z0-9._/-]+)(?=[:@]|$)")
+
+
+def _registries(uri: str) -> list[dict[str, str]]:
+    """The registries of SageMaker's that an image is in: by region, the account. Frameworks may share a repository."""
+    match = _REGISTRY.match(uri)
+    if match is None:
+        return []
+    account, region, repository = match.groups()
+    found: list[dict[str, str]] = []
+    for framework in frameworks():
+        data = _load(framework)
+        numbers = {image["accounts"] for image in data["images"] if image["repository"] == repository}
+        for number in sorted(numbers):
+            by_region = {name: id for id, names in data["accounts"][number].items() for name in names.split()}
+            if by_region.get(region) == account:
+                found.append(by_region)
+    return found
 
 
 # -- from what was asked to an image ------------------------------------------------------------------------------------
 
 
-def _uri(wanted: _Wanted, machine: _Machine | None) -> str:
+def _uri(wanted: _Wanted, machine: Machine | None) -> str:
     wanted = wanted._replace(framework=_framework(wanted.framework, machine))
     data = _load(wanted.framework)
     scope = _scope(wanted, machine, data["scopes"])
@@ -253,7 +231,7 @@ def _uri(wanted: _Wanted, machine: _Machine | None) -> str:
     return f"{registry}/{image['repository']}{':' if tag else ''}{tag}"
 
 
-def _framework(framework: str, machine: _Machine | None) -> str:
+def _framework(framework: str, machine: Machine | None) -> str:
     """Images for Inferentia and Trainium are frameworks of their own; inf1 has Neuron's first generation."""
     if machine is None or machine.processor != "neuron" or framework not in ("huggingface", "pytorch"):
         return framework
@@ -272,7 +250,7 @@ def _load(framework: str) -> dict[str, Any]:
     raise _unknown(f"unknown framework `{framework}`", meant, frameworks())
 
 
-def _scope(wanted: _Wanted, machine: _Machine | None, scopes: dict[str, Any]) -> str:
+def _scope(wanted: _Wanted, machine: Machine | None, scopes: dict[str, Any]) -> str:
     order = SCOPES[wanted.scope]
     if machine is not None and machine.processor == "arm64":
         message = f"no image of `{wanted.framework}` is known to run on {machine}"
@@ -337,7 +315,7 @@ def _with_python(wanted: _Wanted, images: list[_Image]) -> tuple[list[_Image], s
     return [image for image in images if python in image.get("python", [])], python
 
 
-def _for_machine(wanted: _Wanted, machine: _Machine | None, images: list[_Image]) -> tuple[_Image, str]:
+def _for_machine(wanted: _Wanted, machine: Machine | None, images: list[_Image]) -> tuple[_Image, str]:
     """The image that runs on the machine, and the processor's name in its tag."""
     processors = list(dict.fromkeys(name for image in images for name in image.get("processors", [])))
     if not processors and not (machine and machine.family.startswith("trn")):
@@ -351,7 +329,7 @@ def _for_machine(wanted: _Wanted, machine: _Machine | None, images: list[_Image]
         message = f"`{wanted.name}` has images for {listing(processors)}, and {why}"
         raise ImageError(message, "SW808", "say which with `accelerator`")
     for image in images:
-        name = _runs_on(image.get("processors", []), machine)
+        name = runs_on(image.get("processors", []), machine)
         if name and machine.family not in image.get("without", []):
             return image, name
     only = f", only for {listing(processors)}" if processors and machine.processor not in processors else ""

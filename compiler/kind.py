@@ -13,7 +13,7 @@ from sagewright.compiler.types import Type
 
 if TYPE_CHECKING:
     from sagewright.compiler.assets import Asset
-    from sagewright.compiler.expression import Expression, Join
+    from sagewright.compiler.expression import Expression, Join, ParameterRef
 
 STEP_RETRIES = ("Step.SERVICE_FAULT", "Step.THROTTLING")
 JOB_RETRIES = (
@@ -39,6 +39,10 @@ class Context(Protocol):
 
     def find_step(self, name: str, at: Origin | None) -> Step | None:
         """The pipeline's step of that name, its references resolved; None (SW301) where there is none."""
+        ...
+
+    def default(self, parameter: ParameterRef) -> Any:
+        """The default of a parameter; None where it has none."""
         ...
 
     def error(
@@ -143,6 +147,41 @@ class UnavailableError(Exception):
     """A step has nothing that a piece of sugar could mean. The text continues "the step `S` has no `x`: "."""
 
 
+class UnreachableError(Exception):
+    """A reference through a loop that leads to no nested step; `at` counts the segments after the sugar's word."""
+
+    def __init__(self, message: str, at: int = 0, help: str | None = None) -> None:
+        super().__init__(message)
+        self.message, self.at, self.help = message, at, help
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """The nested step that a reference through a loop leads to: `chosen`, by its name in the definition; without it,
+    the last of the `used` segments after the sugar's word names it.
+
+    `path` tells, of a nested step's name in the definition, where the loop has its properties; None where it has not.
+    """
+
+    used: int
+    path: Callable[[str], str | None]
+    chosen: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """What makes the steps that a kind nests the body of a loop: they run once for each item, `${item}` stands in them,
+    SageMaker calls them `<step>-<number>`, and from outside they are reached through the loop.
+
+    `items` is the key that holds the items, `select` one whose references are read as if they stood in the body;
+    `excludes` are the types of steps that cannot stand there.
+    """
+
+    items: str
+    select: str
+    excludes: frozenset[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Sugar:
     """A short name for a property: `${steps.S.model_data}`; with `names`, `${steps.S.outputs.train}`; with `items`,
@@ -151,7 +190,9 @@ class Sugar:
     `path` is in the Describe response's spelling, `{}` standing for the name or the index. `names` gives the declared
     names with their types; a type of None marks a name that has no such property (its `why` says so). Without
     declared names (`names` returns None) any name goes. `make` is for what is no property: the expression, from the
-    step as it is written, the index, and the scope. It may raise `UnavailableError`.
+    step as it is written, the index, and the scope. It may raise `UnavailableError`. `lead` makes it the way to a nested
+    step, from the step, what follows the word, and the scope of the body; it may raise `UnreachableError`,
+    and gives None where the mistake is told elsewhere.
     """
 
     path: str = ""
@@ -160,9 +201,12 @@ class Sugar:
     why: str = ""
     items: int | None = None
     make: Callable[[Step, int, Scope], Expression] | None = None
+    lead: Callable[[Step, tuple[str | int, ...], Scope], Lead | None] | None = None
 
     def shown(self, word: str) -> str:
         """How messages and pages write it: `outputs.<name>`, `top_model_data[<number>]`."""
+        if self.lead is not None:
+            return f"{word}{self.path.partition('{}')[1] and '[<number>].<body step>'}.<...>"
         return f"{word}.<name>" if self.names else word if self.items is None else f"{word}[<number>]"
 
 
@@ -192,6 +236,8 @@ class StepKind:
     retryable: tuple[str, ...] = ()
     branches: Mapping[str, str] = field(default_factory=dict)
     """Keys that hold nested steps, and the member of Arguments they go to."""
+    loop: Loop | None = None
+    """Of a kind whose nested steps run once for each item."""
     conditions: tuple[str, ...] = ()
     """Keys that hold a bare condition."""
     longhand: Mapping[str, str] = field(default_factory=dict)
@@ -288,11 +334,14 @@ __all__ = [
     "STEP_RETRIES",
     "Context",
     "Expression",
+    "Lead",
+    "Loop",
     "Request",
     "Scope",
     "StepKind",
     "Sugar",
     "UnavailableError",
+    "UnreachableError",
     "as_text",
     "emitted",
     "in_full",

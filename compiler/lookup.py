@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection
 from typing import Any
 
 from sagewright import steps as kinds
-from sagewright.compiler import shapes
+from sagewright.compiler import loops, shapes
+from sagewright.compiler.component_lookup import input_value, no_parameters, output_value, unknown_step
 from sagewright.compiler.diagnostics import Sink
 from sagewright.compiler.expression import (
     ExecutionRef,
     Expression,
-    Join,
     JsonGet,
     ParameterRef,
     Reference,
     StepRef,
 )
+from sagewright.compiler.frames import Frame
 from sagewright.compiler.kind import StepKind, Sugar, UnavailableError
-from sagewright.compiler.model import Pipeline, Step
-from sagewright.compiler.project import Settings
-from sagewright.compiler.source import Map, Origin, Seq, key_origin
+from sagewright.compiler.model import Step
+from sagewright.compiler.names import Names, Unresolved, at, placed, there_are
+from sagewright.compiler.source import Map, Origin, key_origin
 from sagewright.compiler.suggest import listing, nearest
 from sagewright.compiler.types import Type
 
@@ -37,59 +37,6 @@ _ROOTS = ("parameters", "execution", "steps", "item", "inputs")
 _TEMPLATE_ROOTS = ("vars", "env", "target", "pipeline", "matrix")
 
 
-@dataclass(slots=True)
-class Names:
-    """What references may name. `unknowable` are steps that are there, but not understood."""
-
-    pipeline: Pipeline
-    steps: dict[str, Step]
-    unknowable: frozenset[str]
-    groups: Mapping[str, tuple[str, ...]]
-    """The steps of each matrix, by the name that stands in the file."""
-    settings: Settings
-    sink: Sink
-    bind: Callable[[Any, Map | Seq, str | int, Names], Any]
-    """Resolves the value of a key in a container: reports by URI hold references themselves."""
-    used: set[str] = field(default_factory=set)
-    broken: set[str] = field(default_factory=set)
-    """Steps with a value that means nothing: not fit to be lowered."""
-    failed: bool = False
-    """Whether such a value has been met since this was last reset."""
-    reports: set[tuple[str, str]] = field(default_factory=set)
-    """Reports by URI, and sugar, that are being looked up: they may refer to one another, and so to themselves."""
-
-    # What kinds may ask for (`Scope`).
-
-    def value(self, container: Any, key: str | int) -> Any:
-        return self.bind(container[key], container, key, self)
-
-    def job_output(self, step: str) -> str:
-        return self.settings.job_output(self.pipeline.name, step)
-
-
-class Unresolved(Exception):
-    """A reference that means nothing. Offsets count in the scalar's value."""
-
-    def __init__(
-        self,
-        code: str,
-        message: str,
-        start: int,
-        end: int,
-        help: str | None = None,
-        notes: Sequence[str] = (),
-    ) -> None:
-        super().__init__(message)
-        self.code, self.message, self.start, self.end, self.help, self.notes = (
-            code,
-            message,
-            start,
-            end,
-            help,
-            notes,
-        )
-
-
 def lookup(reference: Reference, place: Origin | None, names: Names) -> Expression:
     """What a reference means. Raises `Unresolved`."""
     root = reference.segments[0]
@@ -100,64 +47,38 @@ def lookup(reference: Reference, place: Origin | None, names: Names) -> Expressi
     if root == "steps":
         return _step(reference, place, names)
     if root == "item":
-        raise _at(reference, 0, "SW313", "`item` stands only in the body of a foreach")
+        return loops.item(reference, place, names)
     if root == "inputs":
-        raise _at(reference, 0, "SW313", "`inputs` stands only in a component")
+        return input_value(reference, place, names)
     if root in _TEMPLATE_ROOTS:
         message = f"`{root}` is known when compiling, not when the pipeline runs"
-        raise _at(reference, 0, "SW307", message, f"write `{{{{ {reference.text} }}}}`")
+        raise at(reference, 0, "SW307", message, f"write `{{{{ {reference.text} }}}}`")
     near = nearest(str(root), _ROOTS)
     help = f"did you mean `{near}`?" if near else None
     known = "`parameters`, `execution` and `steps`"
-    raise _at(
+    raise at(
         reference, 0, "SW307", f"unknown reference `{reference.text}`: references begin with {known}", help
     )
 
 
-def _at(
-    reference: Reference,
-    index: int,
-    code: str,
-    message: str,
-    help: str | None = None,
-    notes: Sequence[str] = (),
-) -> Unresolved:
-    """An error at a reference's segment."""
-    starts = reference.starts or (reference.start,)
-    if index >= len(starts):
-        return Unresolved(code, message, reference.start, reference.end, help, notes)
-    start = starts[index]
-    segment = reference.segments[index]
-    end = min(start + len(str(segment)), reference.end)
-    return Unresolved(code, message, start, end, help, notes)
-
-
 def _parameter(reference: Reference, place: Origin | None, names: Names) -> ParameterRef:
+    if names.frame.caller is not None:
+        raise no_parameters(reference)
     parameters = names.pipeline.parameters
     if len(reference.segments) < 2:
-        raise _at(reference, 0, "SW307", "`parameters` alone is no value: name one", notes=_known(parameters))
+        raise at(
+            reference, 0, "SW307", "`parameters` alone is no value: name one", notes=there_are(parameters)
+        )
     name = str(reference.segments[1])
     if len(reference.segments) > 2:
-        raise _at(
-            reference, 2, "SW307", f"a parameter is one value: `parameters.{name}` has nothing below it"
-        )
+        raise at(reference, 2, "SW307", f"a parameter is one value: `parameters.{name}` has nothing below it")
     if name not in parameters:
         near = nearest(name, parameters)
         help = f"did you mean `{near}`?" if near else None
-        notes = [] if near else _known(parameters) or ["the pipeline declares none"]
-        raise _at(reference, 1, "SW303", f"unknown parameter `{name}`", help, notes)
+        notes = [] if near else there_are(parameters) or ["the pipeline declares none"]
+        raise at(reference, 1, "SW303", f"unknown parameter `{name}`", help, notes)
     names.used.add(name)
     return ParameterRef(name, parameters[name].type, place)
-
-
-def _known(found: Any) -> list[str]:
-    return (
-        [f"there are {listing(list(found))}"]
-        if len(found) > 1
-        else [f"there is {listing(list(found))}"]
-        if found
-        else []
-    )
 
 
 def _execution(reference: Reference, place: Origin | None) -> ExecutionRef:
@@ -166,28 +87,42 @@ def _execution(reference: Reference, place: Origin | None) -> ExecutionRef:
         near = nearest(word, EXECUTION) if word else None
         help = f"did you mean `{near}`?" if near else None
         shown = f"the execution has no `{word}`" if word else "`execution` alone is no value"
-        raise _at(reference, min(1, len(reference.segments) - 1), "SW307", shown, help, _known(EXECUTION))
+        raise at(reference, min(1, len(reference.segments) - 1), "SW307", shown, help, there_are(EXECUTION))
     return ExecutionRef(EXECUTION[str(reference.segments[1])], Type.STRING, place)
 
 
 def _step(reference: Reference, place: Origin | None, names: Names) -> Expression:
     if len(reference.segments) < 2:
-        raise _at(reference, 0, "SW307", "`steps` alone is no value: name a step", notes=_known(names.steps))
+        raise at(
+            reference,
+            0,
+            "SW307",
+            "`steps` alone is no value: name a step",
+            notes=there_are(names.frame.entries),
+        )
     name = str(reference.segments[1])
-    step = names.steps.get(name)
+    entry = names.frame.entries.get(name)
+    if isinstance(entry, Frame):
+        loops.check_scope(reference, entry.steps, names)
+        return output_value(reference, entry, place, names)
+    step = names.steps.get(entry) if isinstance(entry, str) else None
     if step is None:
-        if name in names.unknowable:
-            return StepRef(name, "", Type.ANY, place)
-        if name in names.groups:
-            made = names.groups[name]
-            message = f"`{name}` is a matrix of {len(made)} steps: all of them stand only in a list"
-            help = f"did you mean `{made[0]}`?" if made else None
-            raise _at(reference, 1, "SW307", message, help, [f"its steps are {listing(made)}"])
-        near = nearest(name, names.steps)
-        help = f"did you mean `{near}`?" if near else None
-        raise _at(reference, 1, "SW301", f"unknown step `{name}`", help, [] if near else _known(names.steps))
+        if isinstance(entry, str):  # it is there, but not understood
+            return StepRef(entry, "", Type.ANY, place)
+        if isinstance(entry, tuple):
+            message = f"`{name}` is a matrix of {len(entry)} steps: all of them stand only in a list"
+            help = f"did you mean `{entry[0]}`?" if entry else None
+            raise at(reference, 1, "SW307", message, help, [f"its steps are {listing(entry)}"])
+        raise unknown_step(reference, names)
+    loops.check_scope(reference, (step.name,), names)
+    return _of_step(reference, step, place, names)
+
+
+def _of_step(reference: Reference, step: Step, place: Origin | None, names: Names) -> Expression:
+    """What a reference to something of a step means, however that was found. Raises `Unresolved`."""
+    name = str(reference.segments[1])
     if len(reference.segments) < 3:
-        raise _at(
+        raise at(
             reference,
             1,
             "SW307",
@@ -197,14 +132,16 @@ def _step(reference: Reference, place: Origin | None, names: Names) -> Expressio
     word = reference.segments[2]
     if word == "reports":
         return _report_value(reference, step, place, names)
-    sugar = step.kind.sugar.get(str(word))
+    sugar = step.kind.sugar.get(str(word)) or loops.spelt_out(step.kind, word)
+    if sugar is not None and sugar.lead is not None:
+        return loops.through(reference, step, sugar, place, names, (_step, _of_step))
     if sugar is not None:
         return _sugar(reference, step, place, names)
     if not str(word)[:1].isupper() and word not in _properties(step):
         known = [*step.kind.sugar, *(["reports"] if "reports" in step.body else [])]
         near = nearest(str(word), known)
         help = f"did you mean `{near}`?" if near else None
-        raise _at(
+        raise at(
             reference,
             2,
             "SW302",
@@ -229,7 +166,7 @@ def _sugar(reference: Reference, step: Step, place: Origin | None, names: Names)
         index = _item(reference, step, sugar) if sugar.items is not None else 0
         end = 3 if sugar.items is None else 4
         if len(reference.segments) > end:
-            raise _at(
+            raise at(
                 reference,
                 end,
                 "SW302",
@@ -242,7 +179,7 @@ def _sugar(reference: Reference, step: Step, place: Origin | None, names: Names)
     singular = word.removesuffix("s")
     if len(reference.segments) < 4:
         notes = _declared(step, word, declared)
-        raise _at(
+        raise at(
             reference, 2, "SW302", f"`{word}` of the step `{step.name}` is no value: name one", notes=notes
         )
     name = str(reference.segments[3])
@@ -252,12 +189,12 @@ def _sugar(reference: Reference, step: Step, place: Origin | None, names: Names)
             near = nearest(name, declared)
             help = f"did you mean `{near}`?" if near else None
             message = f"the step `{step.name}` has no {singular} `{name}`"
-            raise _at(reference, 3, "SW302", message, help, _declared(step, word, declared))
+            raise at(reference, 3, "SW302", message, help, _declared(step, word, declared))
         kind = declared[name]
         if kind is None:
-            raise _at(reference, 3, "SW302", f"the {singular} `{name}` of the step `{step.name}` {sugar.why}")
+            raise at(reference, 3, "SW302", f"the {singular} `{name}` of the step `{step.name}` {sugar.why}")
     if len(reference.segments) > 4:
-        raise _at(
+        raise at(
             reference, 4, "SW302", f"the {singular} `{name}` of the step `{step.name}` has nothing below it"
         )
     return StepRef(step.name, sugar.path.format(name), kind, place)
@@ -268,10 +205,10 @@ def _item(reference: Reference, step: Step, sugar: Sugar) -> int:
     word, most = reference.segments[2], (sugar.items or 1) - 1
     if len(reference.segments) < 4:
         message = f"`{word}` of the step `{step.name}` is no value: say which"
-        raise _at(reference, 2, "SW302", message, f"write `{word}[0]` for the first")
+        raise at(reference, 2, "SW302", message, f"write `{word}[0]` for the first")
     index = reference.segments[3]
     if not isinstance(index, int) or not 0 <= index <= most:
-        raise _at(reference, 3, "SW302", f"`{word}` of the step `{step.name}` goes from 0 to {most}")
+        raise at(reference, 3, "SW302", f"`{word}` of the step `{step.name}` goes from 0 to {most}")
     return index
 
 
@@ -281,22 +218,16 @@ def _made(reference: Reference, step: Step, index: int, place: Origin | None, na
     make = step.kind.sugar[word].make
     assert make is not None
     if (step.name, word) in names.reports:
-        raise _at(reference, 2, "SW302", f"`{word}` of the step `{step.name}` refers to itself")
+        raise at(reference, 2, "SW302", f"`{word}` of the step `{step.name}` refers to itself")
     names.reports.add((step.name, word))
     try:
-        return _placed(make(step, index, names), place)
+        with names.inside(step.frame):
+            made = make(step, index, names)
+        return placed(made, place)
     except UnavailableError as error:
-        raise _at(reference, 2, "SW302", f"the step `{step.name}` has no `{word}`: {error}") from error
+        raise at(reference, 2, "SW302", f"the step `{step.name}` has no `{word}`: {error}") from error
     finally:
         names.reports.discard((step.name, word))
-
-
-def _placed(made: Expression, place: Origin | None) -> Expression:
-    """What was made for a reference, and all that it consists of, at the place of the reference."""
-    if isinstance(made, Join):
-        parts = tuple(part if isinstance(part, str) else _placed(part, place) for part in made.parts)
-        return replace(made, parts=parts, origin=place)
-    return replace(made, origin=place)
 
 
 def _declared(step: Step, word: str, declared: Any) -> list[str]:
@@ -317,12 +248,12 @@ def _report_value(reference: Reference, step: Step, place: Origin | None, names:
     declared = reports if isinstance(reports, Map) else Map()
     if len(reference.segments) < 4:
         notes = _declared(step, "reports", declared)
-        raise _at(reference, 2, "SW302", "a report is no value: name it, and a path in it", notes=notes)
+        raise at(reference, 2, "SW302", "a report is no value: name it, and a path in it", notes=notes)
     name = str(reference.segments[3])
     if name not in declared:
         near = nearest(name, declared)
         help = f"did you mean `{near}`?" if near else None
-        raise _at(
+        raise at(
             reference,
             3,
             "SW302",
@@ -331,7 +262,7 @@ def _report_value(reference: Reference, step: Step, place: Origin | None, names:
             _declared(step, "reports", declared),
         )
     if len(reference.segments) < 5:
-        raise _at(reference, 3, "SW302", f"the report `{name}` is no value: add the path of one in it")
+        raise at(reference, 3, "SW302", f"the report `{name}` is no value: add the path of one in it")
     starts = reference.starts
     path = reference.text[starts[4] - reference.start :] if starts else ""
     if (
@@ -343,9 +274,10 @@ def _report_value(reference: Reference, step: Step, place: Origin | None, names:
     uri = None
     if isinstance(entry, Map) and "uri" in entry:
         if (step.name, name) in names.reports:
-            raise _at(reference, 3, "SW302", f"the URI of the report `{name}` refers to itself")
+            raise at(reference, 3, "SW302", f"the URI of the report `{name}` refers to itself")
         names.reports.add((step.name, name))
-        uri = names.value(entry, "uri")
+        with names.inside(step.frame):
+            uri = names.value(entry, "uri")
         names.reports.discard((step.name, name))
     return JsonGet(step.name, name, path, uri, Type.ANY, place)
 
@@ -389,6 +321,6 @@ def _unchecked_property(reference: Reference, step: Step, place: Origin | None) 
         help = f"did you mean `{near}`?" if near else None
         message = f"a step of kind `{known.name}` has no property `{word}`"
         notes = [f"it has {listing(known.attributes)}"] if known.attributes else ["it has none"]
-        raise _at(reference, 2, "SW304", message, help, notes)
+        raise at(reference, 2, "SW304", message, help, notes)
     path = reference.text[reference.starts[2] - reference.start :]
     return StepRef(step.name, path, Type.ANY, place)

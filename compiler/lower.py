@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,16 @@ from sagewright.compiler.assets import (
 )
 from sagewright.compiler.bundles import function_asset, tar_asset
 from sagewright.compiler.compilation import LambdaFunction, Upload
-from sagewright.compiler.diagnostics import Sink
-from sagewright.compiler.expression import EXPRESSIONS, ExecutionRef, Join, ParameterRef
+from sagewright.compiler.diagnostics import Related, Sink
+from sagewright.compiler.expression import EXPRESSIONS, ExecutionRef, ItemRef, Join, ParameterRef
+from sagewright.compiler.frames import Passed
 from sagewright.compiler.kind import Function
-from sagewright.compiler.merge import patch
+from sagewright.compiler.loops import tells_turns_apart
+from sagewright.compiler.machines import wasted_on
+from sagewright.compiler.merge import is_own, patch
 from sagewright.compiler.model import Emitted, Pipeline, Step
 from sagewright.compiler.project import FILE, Settings
-from sagewright.compiler.source import Map, Origin, document_of, key_origin, source_text
+from sagewright.compiler.source import Map, Origin, Seq, document_of, key_origin, source_text
 from sagewright.compiler.suggest import listing, nearest
 
 ALIAS_LENGTH = 12
@@ -43,8 +46,9 @@ class Lowered:
 def lower(pipeline: Pipeline, settings: Settings, broken: Iterable[str], sink: Sink) -> Lowered:
     """Lower every step that is fit for it. Mistakes are reported, and the rest is lowered all the same."""
     known = {step.name: step for step in pipeline.every_step()}
-    shared = _Shared(pipeline, settings, known, frozenset(broken), sink)
+    shared = _Shared(pipeline, settings, known, pipeline.loops(), frozenset(broken), sink)
     steps = _lower_all(pipeline.steps, shared)
+    sink.within = None
     return Lowered(steps, list(shared.uploads.values()), list(shared.functions.values()))
 
 
@@ -59,7 +63,9 @@ def _lower_all(steps: Iterable[Step], shared: _Shared) -> list[Emitted]:
             # Not fit to be lowered itself; the steps that it nests are checked as if they stood beside it.
             made.extend(nested for branch in branches.values() for nested in branch)
             continue
+        shared.sink.within = step.frame
         emitted = step.kind.lower(step, Lowering(step, shared))
+        _warn_of_overrides(step, emitted, shared)
         for one in emitted:
             if one.api is not None:
                 one.arguments = patch(one.arguments, one.api)
@@ -69,11 +75,42 @@ def _lower_all(steps: Iterable[Step], shared: _Shared) -> list[Emitted]:
     return made
 
 
+def _warn_of_overrides(step: Step, emitted: list[Emitted], shared: _Shared) -> None:
+    """Say where `api` replaces what the step itself says; over defaults and what the compiler adds it may quietly."""
+    if not _has_api(step.body):
+        return
+    from sagewright.compiler.overrides import contradictions  # late: few pipelines have an `api`
+
+    def arguments(body: Map) -> list[Any]:
+        changed = replace(step, body=body, tags=body.get("tags"))
+        aside = replace(shared, sink=Sink(), uploads={}, functions={})
+        return [one.arguments for one in step.kind.lower(changed, Lowering(changed, aside))]
+
+    made, patches = [one.arguments for one in emitted], [one.api for one in emitted]
+    for override, said in contradictions(step.body, made, patches, arguments):
+        if said.at is None or not is_own(said.at, step.body):
+            continue
+        result = "leaves nothing of that" if override.now is None else "wins"
+        message = f"`{override.member}` is also said by `{said.key}`: `api` {result}"
+        related = [Related(f"`{said.key}` says it here", said.at.span())]
+        shared.sink.report("SW906", message, override.at or step.name_origin, related=related)
+
+
+def _has_api(value: Map | Seq) -> bool:
+    """Whether an `api` stands in a body, or in a body in it."""
+    if isinstance(value, Map) and isinstance(value.get("api"), Map):
+        return True
+    items = value.values() if isinstance(value, Map) else value
+    return any(_has_api(item) for item in items if isinstance(item, (Map, Seq)))
+
+
 @dataclass(slots=True)
 class _Shared:
     pipeline: Pipeline
     settings: Settings
     steps: Mapping[str, Step]
+    loops: Mapping[str, Step]
+    """The loop around each step that stands in the body of one."""
     broken: frozenset[str]
     sink: Sink
     uploads: dict[str, Upload] = field(default_factory=dict)
@@ -105,7 +142,20 @@ class Lowering:
             help = f"did you mean `{near}`?" if near else None
             notes = () if near else (f"there are {listing(list(self._shared.steps))}",)
             self.error("SW301", f"unknown step `{name}`", at, help=help, notes=notes)
+        elif found is not None and self._shared.loops.get(name, self._loop) is not self._loop:
+            loop = self._shared.loops[name].name
+            message = f"`{name}` stands in the body of `{loop}`, and has one result for each item"
+            self.error("SW313", message, at, help=f"`{self.step.name}` has to stand there too")
+            return None
         return found
+
+    @property
+    def _loop(self) -> Step | None:
+        """The loop in whose body the step stands."""
+        return self._shared.loops.get(self.step.name)
+
+    def default(self, parameter: ParameterRef) -> Any:
+        return self._shared.pipeline.parameters[parameter.name].default
 
     def error(
         self,
@@ -141,7 +191,15 @@ class Lowering:
 
     def output(self, step: str, name: str) -> Join | str:
         base = f"s3://{self.bucket()}/{self._shared.settings.prefix}/{self.pipeline}/"
-        return Join((base, ExecutionRef("PipelineExecutionId"), f"/{step}/{name}"))
+        if self._loop is None:
+            return Join((base, ExecutionRef("PipelineExecutionId"), f"/{step}/{name}"))
+        if not tells_turns_apart(self._loop):
+            message = (
+                f"all turns of `{self._loop.name}` would write the output `{name}` of `{step}` to one place"
+            )
+            help = "give it a destination with a part of the item in it, such as `${item.name}`"
+            self.error("SW507", message, help=help)
+        return Join((base, ExecutionRef("PipelineExecutionId"), f"/{step}/", ItemRef(), f"/{name}"))
 
     def job_output(self, step: str) -> str:
         self.bucket()  # which reports that there is none
@@ -152,7 +210,10 @@ class Lowering:
     def image(
         self, value: Any, at: Origin | None, *, scope: str, instances: list[Any], algorithm_ok: bool = False
     ) -> Any:
-        if isinstance(value, EXPRESSIONS) or (isinstance(value, str) and "/" in value):
+        if isinstance(value, str) and "/" in value:
+            self._warn_of_waste(value, at, instances)
+            return value
+        if isinstance(value, EXPRESSIONS):
             return value
         if self._shared.settings.region is None:
             return self.region and "none/none"
@@ -178,6 +239,13 @@ class Lowering:
             self.error(error.code, error.message, at, help=error.help)
             return "none/none"
 
+    def _warn_of_waste(self, uri: str, at: Origin | None, instances: list[Any]) -> None:
+        """Say where an image for an accelerator stands on instances that have none."""
+        machine = wasted_on(uri, self._instance_types(instances))
+        if machine is not None:
+            message = f"the image is for an accelerator, and {machine} has none"
+            self.error("SW907", message, at)
+
     def _instance_types(self, instances: list[Any]) -> list[str]:
         """The instance types that may be meant: of a parameter its default and its enum."""
         found: list[str] = []
@@ -192,7 +260,9 @@ class Lowering:
     # -- code ---------------------------------------------------------------------------------------------------------
 
     def path_of(self, path: str, at: Origin | None) -> Path:
-        document = document_of(at.node) if at else self._shared.pipeline.document
+        home = path.home if isinstance(path, Passed) else None
+        node = home or (at.node if at else None)
+        document = document_of(node) if node else self._shared.pipeline.document
         base = document.path.parent if document.path else self._shared.settings.root
         return base / path
 

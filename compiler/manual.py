@@ -163,6 +163,9 @@ def _references(kind: StepKind, keys: Mapping[str, Any]) -> list[Reference]:
         index = "<name>" if sugar.names else "<number>"
         path = f"Steps.<step>.{sugar.path.replace('{}', index)}" if sugar.path else ""
         type = "as declared" if declared else str(sugar.type)
+        if sugar.lead is not None:
+            path = f"Steps.<step>.{sugar.shown(sugar.path.partition('[')[0])}"
+            type = "as of the step in the body"
         made.append(Reference(f"${{steps.<step>.{sugar.shown(word)}}}", type, path))
     if "reports" in keys:
         made.append(Reference("${steps.<step>.reports.<name>.<path>}", "what its place wants", ""))

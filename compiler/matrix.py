@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
+from yaml.nodes import Node, SequenceNode
+
 from sagewright.compiler.diagnostics import Related, Sink
+from sagewright.compiler.frames import Frame, Given
 from sagewright.compiler.source import Map, Origin, Seq, key_origin, origin, source_text
 from sagewright.compiler.suggest import listing, nearest
 
 MAX_COMBINATIONS = 256
 """A definition holds few more steps than that; GitHub's matrix has the same limit."""
 _SPECIAL = ("include", "exclude")
+_LONE_STEP = re.compile(r"\$\{\s*steps\.([A-Za-z0-9_-]+)[.\[][^{}]*\}")
+_STEP = re.compile(r"(?<!\$)(\$\{\s*steps\.)([A-Za-z0-9_-]+)(?=[.\[])")
 _UNFIT = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -49,8 +54,10 @@ def combinations(matrix: Map, sink: Sink) -> list[Combination]:
     )
     excluded = list(_entries(matrix, "exclude", axes, sink, known_only=True))
     kept = [values for values in chosen if not any(_agrees(values, entry) for entry in excluded)]
-    for entry in _entries(matrix, "include", axes, sink, known_only=False):
-        _include(kept, entry, axes)
+    added = [
+        _included(kept, entry, axes) for entry in _entries(matrix, "include", axes, sink, known_only=False)
+    ]
+    kept += filter(None, added)
     if not kept:
         sink.report("SW206", "the matrix has no combination", key_origin(matrix, next(iter(matrix), "")))
     return list(_named(kept, matrix, sink))
@@ -106,20 +113,24 @@ def _entries(
 
 
 def _agrees(values: dict[str, tuple[Any, str]], entry: dict[str, tuple[Any, str]]) -> bool:
-    return all(name in values and values[name][0] == value[0] for name, value in entry.items())
+    return all(name in values and _is_same(values[name][0], value[0]) for name, value in entry.items())
 
 
-def _include(
+def _is_same(one: Any, other: Any) -> bool:
+    """Whether two values are one in YAML, where 1 is not true."""
+    return one == other and isinstance(one, bool) == isinstance(other, bool)
+
+
+def _included(
     kept: list[dict[str, tuple[Any, str]]], entry: dict[str, tuple[Any, str]], axes: dict[str, Any]
-) -> None:
+) -> dict[str, tuple[Any, str]] | None:
+    """Adds what an entry of `include` has to the combinations that it agrees with; the entry itself, a combination of
+    its own, where there is none."""
     on_axes = {name: value for name, value in entry.items() if name in axes}
-    extra = {name: value for name, value in entry.items() if name not in axes}
     matching = [values for values in kept if _agrees(values, on_axes)] if axes else []
-    if matching and extra:
-        for values in matching:
-            values.update(extra)
-    elif not matching:
-        kept.append(dict(entry))
+    for values in matching:
+        values.update(entry)
+    return None if matching else dict(entry)
 
 
 def _named(kept: list[dict[str, tuple[Any, str]]], matrix: Map, sink: Sink) -> Iterator[Combination]:
@@ -139,3 +150,66 @@ def _named(kept: list[dict[str, tuple[Any, str]]], matrix: Map, sink: Sink) -> I
             continue
         taken[suffix] = values
         yield Combination(Map({name: value for name, (value, _) in values.items()}, matrix.node), suffix)
+
+
+# -- where a list is wanted -------------------------------------------------------------------------------------------
+
+
+def listed(value: Any, schema: Mapping[str, Any], matrices: Set[str]) -> Any:
+    """`value` with a lone reference to a matrix in a list of its own where its schema wants a list: it stands for all of
+    the matrix's steps there."""
+    if not isinstance(value, Map):
+        return value
+    properties, others = schema.get("properties", {}), schema.get("additionalProperties")
+    changed: dict[str, Any] = {}
+    for key, item in value.items():
+        child = properties.get(key, others if isinstance(others, dict) else None)
+        if child and isinstance(item, str):
+            if _wants_list(child) and (match := _LONE_STEP.fullmatch(item)) and match[1] in matrices:
+                place = origin(value, key)
+                changed[key] = Seq([item], _one_of(place.node) if place else None)
+        elif child and isinstance(item, Map):
+            made = listed(item, child, matrices)
+            if made is not item:
+                changed[key] = made
+    return Map({**value, **changed}, value.node) if changed else value
+
+
+def _wants_list(schema: Mapping[str, Any]) -> bool:
+    types = schema.get("type")
+    wanted = {types} if isinstance(types, str) else set(types or ())
+    return "array" in wanted and "string" not in wanted and not schema.get("x-literal")
+
+
+def _one_of(node: Node) -> SequenceNode:
+    return SequenceNode("tag:yaml.org,2002:seq", [node], node.start_mark, node.end_mark)
+
+
+def spread(item: Any, frame: Frame) -> list[Any]:
+    """An item of a list that refers to a matrix, once for each of the matrix's steps; any other as it is. One that refers
+    to several matrices does not say which steps go together."""
+    frame = item.frame if isinstance(item, Given) else frame
+    if not frame.matrices or isinstance(item, Seq):
+        return [item]
+    found = {name for name in _steps_in(item) if isinstance(frame.entries.get(name), tuple)}
+    if len(found) != 1:
+        return [item]
+    name = found.pop()
+    return [_with_step(item, name, member) for member in frame.members(name)]
+
+
+def _steps_in(item: Any) -> Iterator[str]:
+    if isinstance(item, str):
+        yield from (match[2] for match in _STEP.finditer(item))
+    elif isinstance(item, Map):
+        for value in item.values():
+            yield from _steps_in(value)
+
+
+def _with_step(item: Any, name: str, member: str) -> Any:
+    if isinstance(item, str):
+        made = _STEP.sub(lambda match: match[1] + (member if match[2] == name else match[2]), item)
+        return Given(made, item.frame, item.node, item.declared) if isinstance(item, Given) else made
+    if isinstance(item, Map):
+        return Map({key: _with_step(value, name, member) for key, value in item.items()}, item.node)
+    return item

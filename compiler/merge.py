@@ -6,7 +6,7 @@ from typing import Any
 
 from yaml.nodes import MappingNode
 
-from sagewright.compiler.source import Map
+from sagewright.compiler.source import Map, Origin, document_of
 
 NAME_KEYS = ("InputName", "OutputName", "ChannelName", "VariantName", "ContainerHostname", "Name", "Key")
 """By these, elements of AWS's lists are told apart."""
@@ -34,6 +34,14 @@ def _joined(base: Map, over: Map, data: dict[str, Any]) -> MappingNode | None:
     if anchor is None:
         return None
     return MappingNode("tag:yaml.org,2002:map", pairs, anchor.start_mark, anchor.end_mark)
+
+
+def is_own(place: Origin, body: Map) -> bool:
+    """Whether a place is in `body` as it is written, and not in what was merged under it."""
+    one, whole = place.node, body.node
+    if whole is None or document_of(one) is not document_of(whole):
+        return False
+    return whole.start_mark.index <= one.start_mark.index and one.end_mark.index <= whole.end_mark.index
 
 
 def without_nulls(body: Map) -> Map:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sagewright.compiler.compilation import Trigger
+from sagewright.compiler.frames import Frame
 from sagewright.compiler.source import Document, Map, Origin
 from sagewright.compiler.types import Type
 
@@ -81,6 +83,8 @@ class Step:
     branches: Mapping[str, tuple[Step, ...]] = field(default_factory=dict)
     parent: str | None = None
     branch: str | None = None
+    frame: Frame = field(default_factory=lambda: Frame(""))
+    """What its references may name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,7 @@ class Pipeline:
     mlflow: Any = None
     parallelism: int | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    triggers: tuple[Trigger, ...] = ()
 
     def every_step(self) -> list[Step]:
         """All steps, nested ones after the step that nests them, in file order."""
@@ -110,6 +115,20 @@ class Pipeline:
                     visit(nested)
 
         visit(self.steps)
+        return found
+
+    def loops(self) -> dict[str, Step]:
+        """The innermost loop around each step that stands in the body of one, by the step's name."""
+        found: dict[str, Step] = {}
+
+        def visit(steps: tuple[Step, ...], loop: Step | None) -> None:
+            for step in steps:
+                if loop is not None:
+                    found[step.name] = loop
+                for nested in step.branches.values():
+                    visit(nested, loop if step.kind.loop is None else step)
+
+        visit(self.steps, None)
         return found
 
 

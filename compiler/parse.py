@@ -5,30 +5,33 @@ Goes on after errors: a step with mistakes is still there for others to refer to
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sagewright import schemas, steps
+from sagewright.compiler.components import Library, opened, passed
 from sagewright.compiler.defaults import Defaults, longhand, mapping, without_nulls
 from sagewright.compiler.diagnostics import Related, Sink
+from sagewright.compiler.frames import Frame, Given
 from sagewright.compiler.kind import StepKind
-from sagewright.compiler.matrix import combinations
+from sagewright.compiler.matrix import combinations, listed
 from sagewright.compiler.merge import merge
-from sagewright.compiler.model import Dependency, Pipeline, Step
+from sagewright.compiler.model import Pipeline, Step
 from sagewright.compiler.parameters import NAME, parameters
-from sagewright.compiler.policies import parse_cache, parse_retry
+from sagewright.compiler.policies import parse_cache, parse_depends_on, parse_retry
 from sagewright.compiler.project import Settings
-from sagewright.compiler.source import Document, Map, Origin, Seq, key_origin, key_origins, origin
+from sagewright.compiler.source import Document, Map, Origin, key_origin, key_origins, origin
 from sagewright.compiler.suggest import listing, nearest
 from sagewright.compiler.template import Failed, Namespace, has_template, render, report_misplaced
-from sagewright.compiler.validate import is_reference, validate
+from sagewright.compiler.triggers import triggers
+from sagewright.compiler.validate import validate
 
 MAX_STEPS = 5_000
 """SageMaker's 1,048,576 characters of definition hold no more: the smallest step takes about 80 with its commas, and
 real ones ten times that."""
 MAX_NAME = 64
-_WHEN = {"completed": "Completed", "failed": "Failed", "stopped": "Stopped", "any": "Any"}
+_NESTING = frozenset(("then", "else", "body"))
 
 
 @dataclass(slots=True)
@@ -37,23 +40,23 @@ class _Reader:
 
     settings: Settings
     sink: Sink
-    defaults: Defaults
-    retries: Map
+    library: Library
     names: dict[str, Origin] = field(default_factory=dict)
+    """Of every step of the definition that the files name, the place."""
     broken: set[str] = field(default_factory=set)
-    groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """The steps that a matrix makes, by the name that stands in the file."""
+    full: bool = False
+    """Whether there are too many steps, which is told."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A pipeline as read. `broken` are the steps that are not fit to be lowered, `names` all that the file names."""
+    """A pipeline as read. `broken` are the steps that are not fit to be lowered, `names` all that the files name, as
+    the definition calls them; `frame` is what references in the pipeline's own file may name."""
 
     pipeline: Pipeline
     broken: frozenset[str]
     names: frozenset[str]
-    groups: Mapping[str, tuple[str, ...]]
-    """The steps of each matrix, by the name that stands in the file."""
+    frame: Frame
 
 
 def parse(document: Document, settings: Settings, sink: Sink) -> Parsed | None:
@@ -70,29 +73,33 @@ def parse(document: Document, settings: Settings, sink: Sink) -> Parsed | None:
     )  # steps one by one: a matrix renders them several times
     view = without_nulls(root, schemas.load("pipeline"))
     validate(view, "pipeline", sink, where, "the pipeline")
-    if "triggers" in view:
-        _unbuilt(view, "triggers", sink)
     own = mapping(view, "defaults")
     project_defaults = render(settings.defaults, namespaces, sink)
     retries = merge(settings.retry_policies, mapping(view, "retry_policies"))
-    reader = _Reader(settings, sink, Defaults(project_defaults, own), retries)
-    reader.defaults.check_kinds(sink)
-    read = tuple(_steps(reader, mapping(view, "steps"), _Place(namespaces)))
-    reader.defaults.check_keys(sink)
+    reader = _Reader(settings, sink, Library(settings.root))
+    defaults = Defaults(project_defaults, own)
+    defaults.check_kinds(sink)
+    frame = Frame(document.name, document.path.resolve() if document.path else None)
+    read = _outermost(reader, mapping(view, "steps"), _Place(namespaces, frame, defaults, retries))
+    defaults.check_keys(sink)
+    declared = parameters(mapping(view, "parameters"), key_origin(view, "parameters"), sink)
+    role = settings.target_role or view.get("role") or settings.project_role
     pipeline = Pipeline(
         name=name,
         document=document,
-        parameters=parameters(mapping(view, "parameters"), key_origin(view, "parameters"), sink),
-        steps=_with_groups(read, reader.groups) if reader.groups else read,
+        parameters=declared,
+        steps=read,
         description=_literal(view, "description"),
         display_name=_literal(view, "display_name"),
-        role=settings.target_role or view.get("role") or settings.project_role,
+        role=role,
         experiment=view.get("experiment"),
         mlflow=view.get("mlflow"),
         parallelism=view.get("parallelism") if isinstance(view.get("parallelism"), int) else None,
         tags=merge(settings.tags, mapping(view, "tags")),
+        triggers=triggers(mapping(view, "triggers"), declared, role, sink),
     )
-    return Parsed(pipeline, frozenset(reader.broken), frozenset(reader.names), reader.groups)
+    sink.within = None
+    return Parsed(pipeline, frozenset(reader.broken), frozenset(reader.names), frame)
 
 
 def pipeline_name(root: Any, settings: Settings) -> str | None:
@@ -110,12 +117,8 @@ def _name(root: Map, settings: Settings, sink: Sink) -> str:
 
 def _literal(data: Map, key: str) -> str | None:
     value = data.get(key)
-    return value.replace("$${", "${") if type(value) is str else None
-
-
-def _unbuilt(data: Map, key: str, sink: Sink) -> None:
-    place = key_origin(data, key)
-    sink.report("SW210", f"`{key}` is not built yet", place)
+    fit = isinstance(value, str) and not isinstance(value, (Failed, Given))
+    return str(value).replace("$${", "${") if fit else None
 
 
 # -- steps ------------------------------------------------------------------------------------------------------------
@@ -123,62 +126,126 @@ def _unbuilt(data: Map, key: str, sink: Sink) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where steps stand: what templates know there, and the step and the key that nest them."""
+    """Where steps stand: what templates and references know there, what holds for them, and the step and the key that
+    nest them. `parent` is called as in the definition."""
 
     namespaces: Mapping[str, Namespace]
+    frame: Frame
+    defaults: Defaults
+    retries: Map
     parent: str | None = None
     branch: str | None = None
+    matrix: str = ""
+    """The step whose matrix is at work."""
 
 
 def _rendered(body: Map, untouched: Iterable[str], namespaces: Mapping[str, Namespace], sink: Sink) -> Map:
     """`body` with its templates rendered, but for the keys whose steps are rendered on their own."""
-    apart = {key: body[key] for key in untouched if isinstance(body.get(key), Map)}
+    nested = [key for key in untouched if isinstance(body.get(key), Map)]
+    return _apart(body, nested, lambda rest: render(rest, namespaces, sink))
+
+
+def _apart(body: Map, untouched: Iterable[str], make: Callable[[Map], Map]) -> Map:
+    """What `make` makes of `body`, but for some of its keys, which stay as they are."""
+    apart = {key: body[key] for key in untouched if key in body}
     if not apart:
-        return render(body, namespaces, sink)
+        return make(body)
     rest = Map({key: value for key, value in body.items() if key not in apart}, body.node)
-    made = render(rest, namespaces, sink)
+    made = make(rest)
     return body if made is rest else Map({key: apart.get(key, made.get(key)) for key in body}, body.node)
 
 
+def _outermost(reader: _Reader, bodies: Map, where: _Place) -> tuple[Step, ...]:
+    """The steps of a file, by the names that the definition has for them."""
+    where.frame.matrices.update(_matrices(bodies))
+    read = tuple(_steps(reader, bodies, where))
+    where.frame.steps = tuple(step.name for step in read)
+    return read
+
+
+def _matrices(bodies: Map) -> Iterator[str]:
+    """The names of steps with a matrix, nested ones too."""
+    for name, body in bodies.items():
+        if not isinstance(body, Map):
+            continue
+        if "matrix" in body:
+            yield name
+        for key in _NESTING & body.keys():
+            yield from _matrices(mapping(body, key))
+
+
 def _steps(reader: _Reader, bodies: Map, where: _Place) -> Iterator[Step]:
-    if len(reader.names) + len(bodies) > MAX_STEPS:
-        first = next(iter(bodies))
-        _report_too_many(reader, len(bodies), key_origin(bodies, first))
+    if reader.full or len(reader.names) + len(bodies) > MAX_STEPS:
+        _report_too_many(reader, len(bodies), key_origin(bodies, next(iter(bodies))))
         return
     places = key_origins(bodies)
     for name, body in bodies.items():
         place = places[name]
-        if not _is_name(reader, name, place):
+        reader.sink.within = where.frame
+        if not _is_name(reader, name, place, where.frame):
             continue
-        if not isinstance(body, Map):
-            reader.names[name] = place
-            reader.broken.add(name)  # the schema has told
-        elif "matrix" in body:
+        where.frame.places[name] = place
+        if isinstance(body, Map) and "matrix" in body:
             yield from _matrix(reader, name, body, place, where)
         else:
-            reader.names[name] = place
-            step = _step(reader, name, body, place, where)
-            if step is not None:
-                yield step
+            yield from _one(reader, name, body, place, where)
+
+
+def _one(reader: _Reader, name: str, body: Any, place: Origin, where: _Place) -> Iterator[Step]:
+    """What one entry of `steps:` makes, or one combination of its matrix: a step, or those of a component."""
+    if isinstance(body, Map) and "uses" in body:
+        yield from _component(reader, name, body, place, where)
+        return
+    full = _claimed(reader, name, place, where)
+    if full is None:
+        return
+    where.frame.enter(name, full)
+    step = _step(reader, full, body, place, where) if isinstance(body, Map) else None
+    if step is not None:
+        yield step
+    elif not isinstance(body, Map):
+        reader.broken.add(full)  # the schema has told
+
+
+def _claimed(reader: _Reader, name: str, place: Origin, where: _Place) -> str | None:
+    """The name that the definition has for a step; None (reported) where it is taken."""
+    frame, full = where.frame, where.frame.full(name)
+    maker = f"the matrix of `{where.matrix}`" if where.matrix else f"the component that `{frame.name}` uses"
+    inner = [Related(f"`{name}` stands here", place.span())] if frame.at is not None else []
+    taken = reader.names.get(full)
+    if taken is not None:
+        made = (
+            f"{maker} makes a step `{full}`" if where.matrix or frame.at else f"this step is called `{full}`"
+        )
+        related = [Related(f"`{full}` is first used here", taken.span()), *inner]
+        reader.sink.report("SW311", f"{made}, and that name is taken", frame.at or place, related=related)
+        return None
+    reader.names[full] = place
+    if len(full) > MAX_NAME and (where.matrix or frame.at):
+        message = f"{maker} makes a step `{full}`: {len(full)} characters, the most is {MAX_NAME}"
+        reader.sink.report("SW703", message, frame.at or place, related=inner)
+    return full
 
 
 def _report_too_many(reader: _Reader, count: int, place: Origin | None) -> None:
-    message = f"{count:,} steps: a definition that SageMaker takes holds no more than {MAX_STEPS:,}"
-    reader.sink.report("SW701", message, place)
+    if not reader.full:
+        message = f"{count:,} steps: a definition that SageMaker takes holds no more than {MAX_STEPS:,}"
+        reader.sink.report("SW701", message, place)
+    reader.full = True
 
 
-def _is_name(reader: _Reader, name: str, place: Origin) -> bool:
+def _is_name(reader: _Reader, name: str, place: Origin, frame: Frame) -> bool:
     """Whether a step may have that name; an illegal one is told and read on, one that is taken is not."""
     if has_template(name):
         report_misplaced(reader.sink, place, "a step's name")
-        reader.broken.add(name)
+        reader.broken.add(frame.full(name))
     elif not NAME.fullmatch(name):
         message = f"`{name[:80]}` is no step's name: at most 64 letters, digits, `-` and `_`"
         reader.sink.report("SW310", message, place)
-        reader.broken.add(name)
-    taken = reader.names.get(name)
+        reader.broken.add(frame.full(name))
+    taken = frame.places.get(name)
     if taken is None:
-        return name not in reader.groups
+        return True
     if taken.span() == place.span():
         message = f"`{name}` stands in a matrix: it would be there once for each combination"
         reader.sink.report("SW311", message, place, help="give the matrix to the step itself")
@@ -191,49 +258,55 @@ def _is_name(reader: _Reader, name: str, place: Origin) -> bool:
 def _matrix(reader: _Reader, name: str, body: Map, place: Origin, where: _Place) -> Iterator[Step]:
     """The steps that a matrix makes: one for each combination, under the name and the combination's own."""
     written = Map({"matrix": body["matrix"]}, body.node)
-    matrix = render(written, where.namespaces, reader.sink)["matrix"]
+    matrix = passed(render(written, where.namespaces, reader.sink), where.frame)["matrix"]
+    where.frame.enter(name, ())
     if not isinstance(matrix, Map):
-        reader.sink.report(
-            "SW203", "`matrix` is a mapping from axes to lists of values", origin(body, "matrix")
-        )
-        reader.names[name] = place
-        reader.broken.add(name)
+        message = "`matrix` is a mapping from axes to lists of values"
+        reader.sink.report("SW203", message, origin(body, "matrix"))
         return
     made = combinations(matrix, reader.sink)
     rest = Map({key: value for key, value in body.items() if key != "matrix"}, body.node)
-    reader.groups[name] = tuple(f"{name}-{combination.suffix}" for combination in made)
-    if len(reader.names) + len(made) > MAX_STEPS:
+    if reader.full or len(reader.names) + len(made) > MAX_STEPS:
         _report_too_many(reader, len(made), place)
         return
-    for combination, full in zip(made, reader.groups[name], strict=True):
-        if full in reader.names:
-            related = [Related(f"`{full}` is first used here", reader.names[full].span())]
-            message = f"the matrix of `{name}` makes a step `{full}`, and that name is taken"
-            reader.sink.report("SW311", message, place, related=related)
-            continue
-        if len(full) > MAX_NAME:
-            message = f"the matrix of `{name}` makes a step `{full}`: {len(full)} characters, the most is {MAX_NAME}"
-            reader.sink.report("SW703", message, place)
-        reader.names[full] = place
+    where.frame.enter(name, tuple(f"{name}-{combination.suffix}" for combination in made))
+    for combination in made:
+        one = f"{name}-{combination.suffix}"
         space = Namespace("matrix", combination.values)
-        inside = replace(where, namespaces={**where.namespaces, "matrix": space})
-        step = _step(reader, full, rest, place, inside)
-        if step is not None:
-            yield step
+        inside = replace(where, namespaces={**where.namespaces, "matrix": space}, matrix=name)
+        where.frame.places.setdefault(one, place)
+        yield from _one(reader, one, rest, place, inside)
 
 
-def _with_groups(read: tuple[Step, ...], groups: Mapping[str, tuple[str, ...]]) -> tuple[Step, ...]:
-    """The steps with `depends_on` a matrix as a dependency on each of its steps."""
-    made = []
-    for step in read:
-        depends_on = tuple(
-            replace(dependency, step=name)
-            for dependency in step.depends_on
-            for name in groups.get(dependency.step, (dependency.step,))
+def _component(reader: _Reader, name: str, written: Map, place: Origin, where: _Place) -> Iterator[Step]:
+    """The steps of the component that a step uses, each called `<step>-<inner>`."""
+    sink, caller = reader.sink, where.frame
+    frame = Frame("", name=caller.full(name), caller=caller, at=place, broken=True)
+    caller.enter(name, frame)
+    sink.within = frame
+    body = passed(render(written, where.namespaces, sink), caller)
+    if "kind" in body:
+        message = (
+            f"the step `{name}` has both `kind` and `uses`: a component has steps with kinds of their own"
         )
-        branches = {key: _with_groups(nested, groups) for key, nested in step.branches.items()}
-        made.append(replace(step, depends_on=depends_on, branches=branches))
-    return tuple(made)
+        sink.report("SW208", message, key_origin(body, "kind"))
+    if "kind" in body or not validate(body, "uses", sink, place, f"the step `{name}`"):
+        return
+    frame.depends_on = tuple(parse_depends_on(body))
+    document = reader.library.find(body, frame, sink)
+    outer = {key: value for key, value in where.namespaces.items() if key not in ("matrix", "inputs")}
+    found = opened(document, body, frame, outer, sink) if document is not None else None
+    if found is None:
+        return
+    view, namespaces = found
+    frame.broken = False
+    defaults = where.defaults.within(mapping(view, "defaults"))
+    defaults.check_kinds(sink)
+    retries = merge(where.retries, mapping(view, "retry_policies"))
+    inside = _Place(namespaces, frame, defaults, retries, where.parent, where.branch)
+    yield from _outermost(reader, mapping(view, "steps"), inside)
+    sink.within = frame
+    defaults.check_keys(sink)
 
 
 def _step(reader: _Reader, name: str, written: Map, place: Origin, where: _Place) -> Step | None:
@@ -244,16 +317,20 @@ def _step(reader: _Reader, name: str, written: Map, place: Origin, where: _Place
     schema = schemas.load(f"steps/{kind.name}")
     before = reader.sink.reported
     own = _rendered(written, kind.branches, where.namespaces, reader.sink)
-    merged = reader.defaults.under(_without_lacking(reader, kind, own, schema), kind, schema)
+    if where.frame.caller is not None:
+        own = _apart(own, {*kind.branches, *kind.conditions}, lambda rest: passed(rest, where.frame))
+    merged = where.defaults.under(_without_lacking(reader, kind, own, schema), kind, schema)
     body = without_nulls(longhand(merged, kind), schema)
+    if where.frame.matrices:
+        body = listed(body, schema, where.frame.matrices)
     validate(body, f"steps/{kind.name}", reader.sink, place, f"the step `{name}`")
-    depends_on = tuple(_dependencies(body))
-    retry = parse_retry(body, kind, reader.retries, reader.sink, inherited="retry" not in written)
+    depends_on = tuple(parse_depends_on(body))
+    retry = parse_retry(body, kind, where.retries, reader.sink, inherited="retry" not in written)
     cache = parse_cache(body, reader.sink)
     if reader.sink.reported > before:
         reader.broken.add(name)
     branches = {
-        key: tuple(_steps(reader, body[key], _Place(where.namespaces, name, key)))
+        key: tuple(_steps(reader, body[key], replace(where, parent=name, branch=key)))
         for key in kind.branches
         if isinstance(body.get(key), Map)
     }
@@ -274,13 +351,15 @@ def _step(reader: _Reader, name: str, written: Map, place: Origin, where: _Place
         branches=branches,
         parent=where.parent,
         branch=where.branch,
+        frame=where.frame,
     )
 
 
 def _kind(reader: _Reader, name: str, body: Map, place: Origin) -> StepKind | None:
     sink = reader.sink
-    if "uses" in body:
-        _unbuilt(body, "uses", sink)
+    if "with" in body:
+        message = "`with` goes with `uses`: it is what a component is given"
+        sink.report("SW208", message, key_origin(body, "with"))
         return None
     if body.get("kind") is None:
         sink.report(
@@ -318,23 +397,3 @@ def _without_lacking(reader: _Reader, kind: StepKind, body: Map, schema: dict[st
         )
         reader.sink.report(code, f"a step of kind `{kind.name}` {verb}", key_origin(body, key))
     return Map({k: v for k, v in body.items() if k not in lacking}, body.node) if lacking else body
-
-
-def _dependencies(body: Map) -> Iterator[Dependency]:
-    written = body.get("depends_on")
-    entries: Any = (
-        written if isinstance(written, Seq) else Seq([written], None) if isinstance(written, str) else ()
-    )
-    for index, entry in enumerate(entries):
-        at = origin(entries, index) or origin(body, "depends_on")
-        if is_reference(entry) or isinstance(entry, Failed):
-            continue  # told already
-        if isinstance(entry, str):
-            yield Dependency(entry, origin=at)
-        elif isinstance(entry, Map) and isinstance(entry.get("step"), str):
-            when = entry.get("when", "completed")
-            yield Dependency(
-                entry["step"],
-                _WHEN.get(when, "Completed") if isinstance(when, str) else "Completed",
-                origin(entry, "step"),
-            )

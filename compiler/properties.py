@@ -40,14 +40,19 @@ _ADDED: dict[str, dict[str, str]] = {
         "BaselineUsedForDriftCheckConstraints": "string",
         "BaselineUsedForDriftCheckStatistics": "string",
     },
+    "ForEach": {
+        "Status": "string",
+        **dict.fromkeys(("InputItemCount", "TotalStepCount"), "integer"),
+        **dict.fromkeys(("SucceededStepCount", "FailedStepCount", "StoppedStepCount"), "integer"),
+    },
     "ClarifyCheck": {
         "CalculatedBaselineConstraints": "string",
         "BaselineUsedForDriftCheckConstraints": "string",
     },
 }
 """What Pipelines adds to AWS's responses, and the responses that are its own, by shape. Source: SageMaker's developer
-guide, "Pipelines steps", and the properties of the SDK's TuningStep, AutoMLStep, QualityCheckStep, ClarifyCheckStep
-and JobStep (2.257, 3.27)."""
+guide, "Pipelines steps", and the properties of the SDK's TuningStep, AutoMLStep, QualityCheckStep, ClarifyCheckStep,
+ForEachStep and JobStep (2.257, 3.27)."""
 
 _MOST = {"HyperParameterTrainingJobSummaries": 50}
 """How many items of a list can be referred to. Source: the SDK's `TuningStep.get_top_model_s3_uri`."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from sagewright.compiler.component_lookup import check_given, given
 from sagewright.compiler.condition_parser import parse_condition
-from sagewright.compiler.conditions import MAX_TERMS, TooManyTerms, constant, normalise
+from sagewright.compiler.conditions import MAX_TERMS, TooManyTerms, constant, normalise, without_constants
 from sagewright.compiler.diagnostics import Sink
 from sagewright.compiler.expression import (
+    EXPRESSIONS,
     Compare,
     Condition,
     Conditions,
@@ -26,15 +26,18 @@ from sagewright.compiler.expression import (
     Template,
 )
 from sagewright.compiler.expression_parser import parse_text
-from sagewright.compiler.lookup import Names, Unresolved, lookup
+from sagewright.compiler.frames import Given, Passed
+from sagewright.compiler.linking import dependencies, renamed, with_first_steps, written_out
+from sagewright.compiler.lookup import lookup
+from sagewright.compiler.matrix import spread
 from sagewright.compiler.model import Pipeline, Step
+from sagewright.compiler.names import Names, Unresolved
 from sagewright.compiler.parse import Parsed
 from sagewright.compiler.project import Settings
 from sagewright.compiler.source import Map, Origin, Seq, Text, origin, scalar_text
 from sagewright.compiler.template import Failed
 from sagewright.compiler.types import Type, are_comparable, type_of
 
-_LONE_STEP = re.compile(r"(\$\{\s*steps\.)([A-Za-z0-9_-]+)([.\[][^{}]*\})")
 _PLAIN_KEYS = frozenset(
     ("kind", "depends_on", "retry", "cache", "display_name", "description", "matrix", "uses")
 )
@@ -52,8 +55,12 @@ def resolve(parsed: Parsed, settings: Settings, sink: Sink) -> Resolved:
     """Replace every reference in the steps of a pipeline by what it means. What means nothing is reported."""
     pipeline = parsed.pipeline
     steps = {step.name: step for step in pipeline.every_step()}
-    names = Names(pipeline, steps, parsed.names - steps.keys(), parsed.groups, settings, sink, _bind_entry)
-    bound = tuple(_bind_step(step, names) for step in pipeline.steps)
+    names = Names(pipeline, steps, parsed.names - steps.keys(), parsed.frame, settings, sink, _bind_entry)
+    names.loops = {name: loop.name for name, loop in pipeline.loops().items()}
+    for frame in parsed.frame.frames():
+        check_given(frame, names, sink)
+    bound = with_first_steps(tuple(_bind_step(step, names) for step in pipeline.steps), parsed.frame, names)
+    names.frame, sink.within = parsed.frame, None
     root = pipeline.document.data
     made = replace(
         pipeline,
@@ -73,7 +80,10 @@ def _bind_step(step: Step, names: Names) -> Step:
     kind = step.kind
     data: dict[str, Any] = {}
     names.failed = False
-    for key, value in step.body.items():
+    names.loop = names.loops.get(step.name)
+    names.frame = names.sink.within = step.frame
+    written = renamed(step.body, step, names)
+    for key, value in written.items():
         if key in kind.branches:
             continue
         if key in kind.conditions:
@@ -81,8 +91,10 @@ def _bind_step(step: Step, names: Names) -> Step:
             names.failed = names.failed or data[key] is None
         elif key in _PLAIN_KEYS:
             data[key] = value
+        elif kind.loop is not None and key == kind.loop.select:
+            data[key] = _bind_in_body(written, key, step, names)
         else:
-            data[key] = _bind_entry(value, step.body, key, names)
+            data[key] = _bind_entry(value, written, key, names)
     body = Map(data, step.body.node)
     if names.failed:
         names.broken.add(step.name)
@@ -90,15 +102,26 @@ def _bind_step(step: Step, names: Names) -> Step:
         key: tuple(_bind_step(nested, names) for nested in nested_steps)
         for key, nested_steps in step.branches.items()
     }
+    names.loop = None
     tags = body.get("tags")
     return replace(
         step,
         body=body,
+        depends_on=dependencies(step.depends_on, step.frame, names),
         branches=branches,
         tags=tags if isinstance(tags, Map) else None,
         api=body.get("api"),
         step_api=body.get("step_api"),
     )
+
+
+def _bind_in_body(written: Map, key: str, loop: Step, names: Names) -> Any:
+    """A value of a loop whose references are read as if they stood in its body."""
+    outer, names.loop = names.loop, loop.name
+    try:
+        return _bind_entry(written[key], written, key, names)
+    finally:
+        names.loop = outer
 
 
 def _bind_entry(value: Any, container: Map | Seq, key: str | int, names: Names) -> Any:
@@ -111,9 +134,11 @@ def _bind_entry(value: Any, container: Map | Seq, key: str | int, names: Names) 
 def _bind(value: Any, names: Names) -> Any:
     """A copy of `value` with expressions for references, and texts that know their place."""
     if isinstance(value, Map):
-        written_out = value.get("Get")
-        if isinstance(written_out, str):
-            names.used.add(written_out.removeprefix("Parameters."))
+        spelt = value.get("Get")
+        if isinstance(spelt, str):
+            names.used.add(spelt.removeprefix("Parameters."))
+            if names.frame.caller is not None:
+                value = Map({**value, "Get": written_out(spelt, origin(value, "Get"), names)}, value.node)
         nodes = _value_nodes(value.node)
         return Map(
             {
@@ -134,21 +159,13 @@ def _bind_items(items: Seq, names: Names) -> Seq:
     made: list[Any] = []
     nodes: list[Node] = []
     for index, item in enumerate(items):
-        written = [item] if not names.groups else _spread(item, names.groups)
+        written = spread(item, names.frame)
         made += [_bind_entry(one, items, index, names) for one in written]
         place = origin(items, index)
         nodes += [place.node] * len(written) if place else []
     if len(made) == len(items) or items.node is None:
         return Seq(made, items.node)
     return Seq(made, SequenceNode(items.node.tag, nodes, items.node.start_mark, items.node.end_mark))
-
-
-def _spread(item: Any, groups: Mapping[str, tuple[str, ...]]) -> list[Any]:
-    """A lone reference to a matrix as one to each of its steps; anything else as it is."""
-    match = _LONE_STEP.fullmatch(item) if isinstance(item, str) else None
-    if match is None or match[2] not in groups:
-        return [item]
-    return [f"{match[1]}{name}{match[3]}" for name in groups[match[2]]]
 
 
 def _value_nodes(node: Node | None) -> dict[str, Node]:
@@ -162,16 +179,31 @@ def _bind_scalar(value: Any, place: Origin | None, names: Names) -> Any:
 def _bind_text(text: str, node: Node | None, names: Names) -> Any:
     if isinstance(text, Failed):
         return _failed(text, names)
+    if isinstance(text, Given):
+        return _bind_given(text, node, names)
     if "$" not in text:
-        return Text(text, node)
+        return _text(text, text, node)
     try:
         parsed = parse_text(text)
         if isinstance(parsed, str):
-            return Text(parsed, node)
+            return _text(parsed, text, node)
         return _bind_template(parsed, text, node, names)
     except ExpressionError as error:
         _report(error, text, node, names.sink)
     return _failed(text, names)
+
+
+def _text(value: str, written: str, node: Node | None) -> Text:
+    return Passed(value, node, written.home) if isinstance(written, Passed) else Text(value, node)
+
+
+def _bind_given(text: Given, node: Node | None, names: Names) -> Any:
+    """What a component was given, at the place where it stands alone."""
+    place = _origin(node, node.value, 0, len(node.value)) if isinstance(node, ScalarNode) else None
+    found = given(text, place or (Origin(node) if node else None), names)
+    if isinstance(found, Failed):
+        return _failed(text, names)
+    return Passed(found, node, text.node) if isinstance(found, str) else found
 
 
 def _failed(text: str, names: Names) -> Failed:
@@ -194,12 +226,42 @@ def _bind_template(template: Template, text: str, node: Node | None, names: Name
             _report(error, text, node, names.sink)
             failed = True
             continue
-        parts.extend(found.parts if isinstance(found, Join) and len(template.parts) > 1 else (found,))
+        if len(template.parts) == 1:
+            return (
+                found
+                if isinstance(found, EXPRESSIONS)
+                else _text(found, found, node)
+                if isinstance(found, str)
+                else found
+            )
+        parts.extend(_parts(found))
     if failed:
         return _failed(text, names)
-    if len(parts) == 1 and not isinstance(parts[0], str):
-        return parts[0]
-    return Join(tuple(parts), origin=Origin(node) if node is not None else None)
+    if all(isinstance(part, str) for part in parts):  # inputs that were given literals
+        return Text("".join(map(str, parts)), node)
+    return Join(_joined(parts), origin=Origin(node) if node is not None else None)
+
+
+def _parts(found: Any) -> tuple[str | Expression, ...]:
+    """What stands for a reference in a text."""
+    if isinstance(found, Join):
+        return found.parts
+    return (
+        (found,)
+        if isinstance(found, EXPRESSIONS)
+        else (scalar_text(found) if not isinstance(found, str) else found,)
+    )
+
+
+def _joined(parts: list[str | Expression]) -> tuple[str | Expression, ...]:
+    """Parts of a join, texts beside one another as one."""
+    made: list[str | Expression] = []
+    for part in parts:
+        if isinstance(part, str) and made and isinstance(made[-1], str):
+            made[-1] = f"{made[-1]}{part}"
+        elif part != "":
+            made.append(part)
+    return tuple(made)
 
 
 def _origin(node: Node | None, text: str, start: int, end: int) -> Origin | None:
@@ -210,6 +272,8 @@ def _origin(node: Node | None, text: str, start: int, end: int) -> Origin | None
 
 
 def _report(error: ExpressionError | Unresolved, text: str, node: Node | None, sink: Sink) -> None:
+    if not error.code:
+        return
     place = _origin(node, text, error.start, error.end)
     notes = error.notes if isinstance(error, Unresolved) else ()
     sink.report(error.code, error.message, place, help=error.help, notes=notes)
@@ -230,7 +294,10 @@ def _bind_condition(value: Any, place: Origin | None, names: Names) -> Any:
         if resolved is None:
             return None
         always = constant(parsed)
-        if always is not None:
+        if not names.frame.is_plain:  # inputs and outputs of components may be literals
+            resolved = without_constants(resolved)
+            always = resolved if isinstance(resolved, bool) else constant(resolved)
+        if always is not None or isinstance(resolved, bool):
             message = f"the condition is always {'true' if always else 'false'}"
             names.sink.report(
                 "SW403",
@@ -280,7 +347,10 @@ def _bind_operand(operand: Any, text: str, node: Node | None, names: Names) -> A
     if not isinstance(operand, Reference):
         return operand
     try:
-        return lookup(operand, _origin(node, text, operand.start, operand.end), names)
+        found = lookup(operand, _origin(node, text, operand.start, operand.end), names)
+        if isinstance(found, EXPRESSIONS):
+            return found
+        return Literal(str(found) if isinstance(found, str) else found, operand.start, operand.end)
     except Unresolved as error:
         _report(error, text, node, names.sink)
     return None

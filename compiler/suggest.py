@@ -11,9 +11,9 @@ _LEAST_PREFIX = 3
 def nearest(word: str, choices: Iterable[str]) -> str | None:
     """The choice that `word` was most likely meant to be, or None where none is near.
 
-    Case, `-`, `_` and spaces do not count; an edit is a letter more, less or other, or two neighbours swapped. At
-    most a third of the letters may differ; failing that, `word` may be the beginning of exactly one choice (`env`
-    for `environment`). Ties go to the choice spelt most alike, then to the first in the alphabet.
+    Case, `-`, `_` and spaces do not count, and `policies` is as good as `policy`; an edit is a letter more, less or
+    other, or two neighbours swapped. At most a third of the letters may differ; failing that, `word` may be the
+    beginning of exactly one choice (`env` for `environment`). Ties go to the choice spelt most alike, then to the first in the alphabet.
     """
     folded = _fold(word)
     best: tuple[int, int, str] | None = None
@@ -49,7 +49,8 @@ def listing(names: Iterable[str], *, limit: int = 8, last: str = "and") -> str:
 
 
 def _fold(word: str) -> str:
-    return word.casefold().translate(_SEPARATORS)
+    folded = word.casefold().translate(_SEPARATORS)
+    return f"{folded[:-3]}y" if folded.endswith("ies") and len(folded) > _LEAST_PREFIX + 1 else folded
 
 
 def _distance(a: str, b: str, limit: int) -> int | None:

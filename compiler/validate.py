@@ -76,15 +76,30 @@ _CHECKS: dict[str, Any] = {
 def validate(value: Any, schema: str, sink: Sink, owner: Origin | None, what: str = "") -> bool:
     """Check `value` against the schema of that name. `owner` is the place of what holds it (a missing key's place),
     `what` how messages call it. Returns whether it is valid."""
-    try:
-        if _fast(schema).is_valid(value):
-            return True
-    except (ValueError, TypeError):  # e.g. an integer that Rust has no room for: let the other one judge
-        pass
+    if _is_valid(value, schema):
+        return True
     before = sink.reported
     for error in _explain(schema).iter_errors(value):
         _report(error, value, sink, owner, what)
     return sink.reported == before
+
+
+def _is_valid(value: Any, schema: str) -> bool:
+    """Whether a value is valid for sure."""
+    for given in (lambda: value, lambda: _plain(value)):  # texts of our own classes are none to Rust
+        try:
+            return _fast(schema).is_valid(given())
+        except (ValueError, TypeError):  # e.g. an integer that Rust has no room for
+            continue
+    return False
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, str) and not isinstance(value, Failed) else value
 
 
 # -- explaining -------------------------------------------------------------------------------------------------------
@@ -171,6 +186,7 @@ def _reference_span(at: Origin | None, text: str) -> Span | None:
     return Origin(at.node, found.start(), found.end()).span() if at and found and written else None
 
 
+_INPUT_RE = re.compile(r"(?<!\$)\$\{\s*(inputs\.[\w-]+)")
 _REFERENCE_RE = re.compile(r"(?<!\$)\$\{[^}]*\}?")
 
 
@@ -290,7 +306,11 @@ def _count(container: Any) -> int:
 
 
 def _explain_literal(_error: Any, container: Any, sink: Sink, span: Span | None, name: str) -> None:
-    sink.report("SW209", f"{name} takes a literal: SageMaker must know it when the pipeline is created", span)
+    message = f"{name} takes a literal: SageMaker must know it when the pipeline is created"
+    passed = _INPUT_RE.search(container)
+    sink.report(
+        "SW209", message, span, help=f"write `{{{{ {passed[1]} }}}}` for a literal" if passed else None
+    )
 
 
 _RANGES = (

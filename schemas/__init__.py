@@ -70,8 +70,9 @@ def inlined(schema: Any, document: dict[str, Any]) -> Any:
 
 
 def _path(file: str) -> str:
-    """Where a file is that schemas refer to: `common` stands at the top, kinds beside one another."""
-    return file.removeprefix("../") if "common" in file else f"steps/{file}"
+    """Where a file is that schemas refer to: some stand at the top, kinds beside one another."""
+    name = file.removeprefix("../")
+    return name if name in names("") else f"steps/{name}"
 
 
 def permitting(schema: Any, pattern: str) -> Any:

@@ -26,6 +26,7 @@ KINDS = {
     "inference_component": "sagewright.steps.inference_component",
     "condition": "sagewright.steps.condition",
     "fail": "sagewright.steps.fail",
+    "foreach": "sagewright.steps.foreach",
     "lambda": "sagewright.steps.lambda_",
     "callback": "sagewright.steps.callback",
     "emr": "sagewright.steps.emr",

@@ -9,7 +9,7 @@ from sagewright.compiler.kind import Context, Sugar, present, seconds, tag_list
 from sagewright.compiler.model import Step
 from sagewright.compiler.source import Map, key_origin, own_origin
 from sagewright.compiler.types import Type, is_assignable
-from sagewright.steps._job import cluster, vpc_config
+from sagewright.steps._job import cluster, network_config
 
 INPUTS = "/opt/ml/processing/input"
 OUTPUT = "/opt/ml/processing/output"
@@ -55,7 +55,7 @@ def job(
         RoleArn=context.role(),
         StoppingCondition=present(MaxRuntimeInSeconds=seconds(body.get("max_runtime", MAX_RUNTIME))) or None,
         Environment=environment,
-        NetworkConfig=_network(body.get("network") or Map()) or None,
+        NetworkConfig=network_config(body.get("network") or Map()),
         Tags=tag_list(step.tags),
     )
 
@@ -63,14 +63,6 @@ def job(
 def s3_input(name: str, uri: Any, path: str) -> dict[str, Any]:
     s3 = {"S3Uri": uri, "LocalPath": path, "S3DataType": "S3Prefix", "S3InputMode": "File"}
     return {"InputName": name, "S3Input": s3}
-
-
-def _network(network: Map) -> dict[str, Any]:
-    return present(
-        EnableNetworkIsolation=network.get("isolation"),
-        EnableInterContainerTrafficEncryption=network.get("encrypt_traffic"),
-        VpcConfig=vpc_config(network),
-    )
 
 
 def verdict(step: Step, context: Context) -> dict[str, Any]:

@@ -27,6 +27,9 @@ _FRAMEWORKS = {
 _LAUNCHERS = {"smddp": {"torch_distributed"}, "smp": {"torch_distributed", "mpi"}}
 """What may start a library's processes, and so stand beside it. Everything else stands alone."""
 
+_FOR_SEVERAL = ("parameter_server", "mirrored")
+"""They are about sharing work between instances."""
+
 _P5 = re.compile(r"ml\.p([5-9]|[1-9][0-9])[a-z]*\.")
 _SMDDP_BY_TORCHRUN = (2, 0, 1)
 """From this PyTorch on, and on P5 and newer instances, only torchrun starts SMDDP. Source: SDK 2.257 refuses the rest."""
@@ -35,13 +38,14 @@ _SMP_BY_TORCHRUN = (2, 0)
 
 
 def distribution(
-    given: Map, instance: Any, types: list[Any], framework: Framework | None, context: Context
+    given: Map, instance: Any, types: list[Any], count: Any, framework: Framework | None, context: Context
 ) -> dict[str, Any]:
     """The hyperparameters for `distribution`, not yet encoded.
 
-    `types` are all instance types, `instance` the one that all instances have (None where groups differ).
+    `types` are all instance types, `instance` the one that all instances have (None where groups differ), `count` how
+    many there are (None where that is not known).
     """
-    _check(given, framework, context)
+    _check(given, count, framework, context)
     chosen = {**given, **{name: Map() for name in _implied(given, types, framework)}}
     made: dict[str, Any] = {}
     for name, settings in _SETTINGS.items():
@@ -57,7 +61,7 @@ def is_smp_v2(given: Map, torch: tuple[int, ...]) -> bool:
     )
 
 
-def _check(given: Map, framework: Framework | None, context: Context) -> None:
+def _check(given: Map, count: Any, framework: Framework | None, context: Context) -> None:
     for one, other in combinations(given, 2):
         if other not in _LAUNCHERS.get(one, ()) and one not in _LAUNCHERS.get(other, ()):
             message = f"`{other}` does not go together with `{one}`"
@@ -68,6 +72,10 @@ def _check(given: Map, framework: Framework | None, context: Context) -> None:
             notes = (f"it has {listing(known)}",) if known else ()
             message = f"`{framework.name}` has no `{name}`"
             context.error("SW208", message, key_origin(given, name), notes=notes)
+        elif name in _FOR_SEVERAL and count == 1:
+            message = f"`{name}` shares the work between several instances, and there is one"
+            help = "give `instance` a `count`, or leave `distribution` out"
+            context.error("SW208", message, key_origin(given, name), help=help)
     for expression in expressions_in(given.get("smp")):
         context.error("SW209", "`smp` takes literals: they become one JSON text", own_origin(expression))
 

@@ -75,6 +75,16 @@ def vpc_config(network: Map) -> dict[str, Any] | None:
     return present(SecurityGroupIds=network.get("security_groups"), Subnets=network.get("subnets")) or None
 
 
+def network_config(network: Map) -> dict[str, Any] | None:
+    """What processing jobs say of their network; None where nothing is said."""
+    members = present(
+        EnableNetworkIsolation=network.get("isolation"),
+        EnableInterContainerTrafficEncryption=network.get("encrypt_traffic"),
+        VpcConfig=vpc_config(network),
+    )
+    return members or None
+
+
 def chosen(body: Map, keys: tuple[str, ...], what: str, context: Context, at: Origin | None) -> str | None:
     """Which of `keys`, of which exactly one is wanted, `body` has; the first where there are several, None (reported)
     where there is none. `what` is how messages call `body`, `at` its place."""

@@ -5,19 +5,44 @@ from __future__ import annotations
 from typing import Any
 
 from sagewright.compiler.kind import Context, present, text_map
-from sagewright.compiler.source import Map, origin
+from sagewright.compiler.source import Map, Origin, key_origin, origin
+from sagewright.compiler.suggest import listing, nearest
+
+DEBUGGER_RULES = frozenset(
+    {
+        *("AllZero", "CheckInputImages", "ClassImbalance", "Confusion", "CreateXgboostReport", "DeadRelu"),
+        *(
+            "ExplodingTensor",
+            "FeatureImportanceOverweight",
+            "LossNotDecreasing",
+            "NLPSequenceRatio",
+            "Overfit",
+        ),
+        *("Overtraining", "PoorWeightInitialization", "SaturatedActivation", "SimilarAcrossRuns"),
+        *("StalledTrainingRule", "TensorVariance", "TreeDepth", "UnchangedTensor", "VanishingGradient"),
+        "WeightUpdateRatio",
+    }
+)
+PROFILER_RULES = frozenset(
+    {
+        *("BatchSize", "CPUBottleneck", "Dataloader", "GPUMemoryIncrease", "IOBottleneck", "LoadBalancing"),
+        *("LowGPUUtilization", "MaxInitializationTime", "OverallFrameworkMetrics", "OverallSystemUsage"),
+        *("ProfilerReport", "StepOutlier"),
+    }
+)
+"""The rules that AWS's own image holds. Source: SageMaker developer guide, "List of Debugger built-in rules"; SDK 2.257."""
 
 
 def monitoring(body: Map, output: Any, context: Context) -> dict[str, Any]:
     """The members of the request; `output` is where the job writes, the default for what they write."""
     return present(
-        **_debugger(body.get("debugger"), output),
+        **_debugger(body.get("debugger"), output, context),
         TensorBoardOutputConfig=_tensorboard(body.get("tensorboard")),
         **_profiler(body, output, context),
     )
 
 
-def _debugger(debugger: Map | None, output: Any) -> dict[str, Any]:
+def _debugger(debugger: Map | None, output: Any, context: Context) -> dict[str, Any]:
     if debugger is None:
         return {}
     collections = debugger.get("collections") or Map()
@@ -29,18 +54,37 @@ def _debugger(debugger: Map | None, output: Any) -> dict[str, Any]:
         ]
         or None,
     )
-    return {"DebugHookConfig": hook, "DebugRuleConfigurations": _rules(debugger.get("rules"))}
+    return {
+        "DebugHookConfig": hook,
+        "DebugRuleConfigurations": _rules(debugger.get("rules"), DEBUGGER_RULES, context),
+    }
 
 
-def _rules(rules: Map | None) -> list[dict[str, Any]] | None:
-    return [_rule(name, rule) for name, rule in rules.items()] if rules else None
+def _rules(rules: Map | None, built_in: frozenset[str], context: Context) -> list[dict[str, Any]] | None:
+    return [_rule(rules, name, built_in, context) for name in rules] if rules else None
 
 
-def _rule(name: str, rule: Map) -> dict[str, Any]:
-    """A rule's keys are AWS's; its parameters are Strings."""
-    parameters = rule.get("RuleParameters")
-    texts = {"RuleParameters": text_map(parameters)} if isinstance(parameters, Map) else {}
-    return Map({"RuleConfigurationName": name, **rule, **texts}, rule.node)
+def _rule(rules: Map, name: str, built_in: frozenset[str], context: Context) -> dict[str, Any]:
+    """A rule's keys are AWS's; its parameters are Strings. Without an image it is the built-in one of its name."""
+    rule = rules[name]
+    given = rule.get("RuleParameters")
+    parameters = (text_map(given) or {}) if isinstance(given, Map) else {}
+    own = {"RuleConfigurationName": name, **rule, **({"RuleParameters": parameters} if parameters else {})}
+    if "RuleEvaluatorImage" not in rule:
+        invoked, at = parameters.get("rule_to_invoke", name), key_origin(rules, name)
+        _check_built_in(invoked, built_in, at, context)
+        image = context.image(Map({"framework": "debugger"}), at, scope="processing", instances=[])
+        own |= {"RuleEvaluatorImage": image, "RuleParameters": {"rule_to_invoke": invoked, **parameters}}
+    return Map(own, rule.node)
+
+
+def _check_built_in(name: Any, built_in: frozenset[str], at: Origin | None, context: Context) -> None:
+    if not isinstance(name, str) or name in built_in:
+        return
+    near = nearest(name, built_in)
+    help = f"did you mean `{near}`?" if near else f"there are {listing(built_in, limit=len(built_in))}"
+    notes = ("a rule of one's own has a `RuleEvaluatorImage`",)
+    context.error("SW204", f"there is no built-in rule `{name}`", at, help=help, notes=notes)
 
 
 def _tensorboard(tensorboard: Map | None) -> dict[str, Any] | None:
@@ -63,7 +107,10 @@ def _profiler(body: Map, output: Any, context: Context) -> dict[str, Any]:
         ProfilingIntervalInMilliseconds=_milliseconds(profiler.get("interval")),
         DisableProfiler=False,
     )
-    return {"ProfilerConfig": config, "ProfilerRuleConfigurations": _rules(profiler.get("rules"))}
+    return {
+        "ProfilerConfig": config,
+        "ProfilerRuleConfigurations": _rules(profiler.get("rules"), PROFILER_RULES, context),
+    }
 
 
 def _milliseconds(duration: Any) -> int | None:

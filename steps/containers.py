@@ -47,6 +47,12 @@ class Hosting:
     instances: Sequence[Any] = ()
     registered: bool = False
 
+    @classmethod
+    def of(cls, step: Step, context: Context, suffix: str = "", **members: Any) -> Hosting:
+        """With the name that the author gives to the step that repacks, else `<step>-repack`, `suffix` behind it."""
+        options = step.body.get("repack") or Map()
+        return cls(step, context, f"{options.get('name', f'{step.name}-repack')}{suffix}", **members)
+
     @property
     def repacks(self) -> bool:
         """Whether the archive must bring the code whatever the container could fetch: the author says so, or the

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from sagewright.compiler.expression import StepRef
 from sagewright.compiler.kind import STEP_RETRIES, Context, StepKind, Sugar, emitted
+from sagewright.compiler.merge import is_own
 from sagewright.compiler.model import Dependency, Emitted, Step
 from sagewright.compiler.source import Map, Origin, key_origin
 from sagewright.compiler.types import Type
@@ -21,14 +22,22 @@ from sagewright.steps.model import model_steps
 from sagewright.steps.variants import ONLY, Variant, configuration
 
 VARIANT_KEYS = ("model", "package", "model_data", "image", "code", "environment", "instance", "serverless")
+SOURCES = ("model", "package", "image")
+"""Of these a deployment has one, where it has no variants."""
 MODEL_KEYS = ("package", "model_data", "image", "code", "environment")
 
 
 def expand(step: Step, context: Context) -> list[Emitted]:
     models = _Models(step, context)
     if "variants" in step.body:
-        refuse(step.body, VARIANT_KEYS, "variants", context)
+        refuse(step.body, _own_keys(step.body), "variants", context)
         production = models.variants("variants")
+    elif not any(step.body.get(key) is not None for key in SOURCES):
+        what = "a shadow takes the traffic of a variant in production" if "shadow" in step.body else None
+        wanted = " or ".join(f"`{key}`" for key in ("variants", *SOURCES))
+        message = f"the step `{step.name}` lacks the key {wanted}"
+        context.error("SW202", message, step.name_origin, notes=(what,) if what else ())
+        return []
     else:
         own = Map({key: step.body[key] for key in VARIANT_KEYS if key in step.body}, step.body.node)
         production = [models.variant(ONLY, own, step.name_origin, "")]
@@ -39,6 +48,12 @@ def expand(step: Step, context: Context) -> list[Emitted]:
         *models.steps,
         *_serving(step, context, production, shadow, () if models.steps else step.depends_on),
     ]
+
+
+def _own_keys(body: Map) -> tuple[str, ...]:
+    """Those of a variant's keys that the step itself has: of defaults, variants take what they say themselves."""
+    places = {key: key_origin(body, key) for key in VARIANT_KEYS if key in body}
+    return tuple(key for key, place in places.items() if place is None or is_own(place, body))
 
 
 @dataclass(slots=True)
@@ -62,7 +77,7 @@ class _Models:
         variant = Variant(
             name, body, StepRef(f"{self.step.name}-model{suffix}", "ModelName", Type.STRING), at
         )
-        hosting = Hosting(self.step, self.context, f"{self.step.name}-repack{suffix}", variant.machines)
+        hosting = Hosting.of(self.step, self.context, suffix, instances=variant.machines)
         api = (self.step.api or {}).get("model")
         self.steps += model_steps(
             variant.model.step, body, hosting, at, display_name=None, description=None, api=api

@@ -33,7 +33,7 @@ NOT_BESIDE = {
 
 
 def expand(step: Step, context: Context) -> list[Emitted]:
-    return model_steps(step.name, step.body, Hosting(step, context, f"{step.name}-repack"), step.name_origin)
+    return model_steps(step.name, step.body, Hosting.of(step, context), step.name_origin)
 
 
 def model_steps(name: str, body: Map, hosting: Hosting, at: Origin | None, **changes: Any) -> list[Emitted]:

@@ -32,10 +32,10 @@ from sagewright.steps._job import (
     argument_list,
     chosen,
     cluster,
+    network_config,
     refuse,
     spread,
     text_list,
-    vpc_config,
 )
 
 INPUTS = "/opt/ml/processing/input"
@@ -59,7 +59,7 @@ def arguments(step: Step, context: Context) -> dict[str, Any]:
         ProcessingInputs=[*_inputs(body, context), *code_inputs] or None,
         ProcessingOutputConfig=_output_config(step, context),
         Environment=text_map(body.get("environment")),
-        NetworkConfig=_network(body.get("network")),
+        NetworkConfig=network_config(body.get("network") or Map()),
         StoppingCondition=present(MaxRuntimeInSeconds=seconds(body.get("max_runtime"))) or None,
         Tags=tag_list(step.tags),
     )
@@ -68,16 +68,6 @@ def arguments(step: Step, context: Context) -> dict[str, Any]:
 def _image(body: Map, context: Context) -> Any:
     types = [(body.get("instance") or Map()).get("type")]
     return context.image(body.get("image"), origin(body, "image"), scope="processing", instances=types)
-
-
-def _network(network: Map | None) -> dict[str, Any] | None:
-    if not network:
-        return None
-    return present(
-        EnableNetworkIsolation=network.get("isolation"),
-        EnableInterContainerTrafficEncryption=network.get("encrypt_traffic"),
-        VpcConfig=vpc_config(network),
-    )
 
 
 # -- code -------------------------------------------------------------------------------------------------------------

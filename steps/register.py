@@ -42,7 +42,7 @@ BASELINES = {
 def expand(step: Step, context: Context) -> list[Emitted]:
     body = step.body
     instances = [*body.get("inference_instances", ()), *body.get("transform_instances", ())]
-    hosting = Hosting(step, context, f"{step.name}-repack", instances, registered=True)
+    hosting = Hosting.of(step, context, instances=instances, registered=True)
     definitions, before = _containers(body, hosting)
     return [*before, emitted(step, step.name, KIND, _arguments(body, definitions))]
 

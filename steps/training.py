@@ -148,6 +148,13 @@ def _instance_types(body: Map) -> list[Any]:
     return [source["type"] for source in sources if source.get("type") is not None]
 
 
+def _instance_count(body: Map) -> Any:
+    """How many instances there are: a number, a reference, or None where a reference says it for one of several groups."""
+    groups = body.get("groups")
+    counts = [source.get("count", 1) for source in groups or [body.get("instance") or Map()]]
+    return counts[0] if len(counts) == 1 else sum(counts) if all(isinstance(c, int) for c in counts) else None
+
+
 def _resources(step: Step, context: Context) -> dict[str, Any]:
     """The instances, all alike or in groups. Beside groups, `instance` may still say what volumes they have."""
     body, instance = step.body, step.body.get("instance") or Map()
@@ -237,7 +244,7 @@ def _script_mode(body: Map, framework: script_mode.Framework | None, context: Co
     types = _instance_types(body)
     given = body.get("distribution") or Map()
     instance = None if body.get("groups") or not types else types[0]
-    settings = distribution(given, instance, types, framework, context)
+    settings = distribution(given, instance, types, _instance_count(body), framework, context)
     if submitted is None:
         return _Program(None)
     isolated = (body.get("network") or Map()).get("isolation") not in (None, False)
