@@ -403,3 +403,356 @@ def test_the_lambda_counts_what_is_under_a_prefix(monkeypatch: pytest.MonkeyPatc
         assert handler({"uri": "s3://acme-ml/nothing/"}, None) == {"objects": 0, "megabytes": 0}
         with pytest.raises(ValueError, match="not an S3 URI"):
             handler({"uri": "/batch/input"}, None)
+
+
+# -- hyperparameter-search --------------------------------------------------------------------------------------------
+
+
+def test_a_search_can_compare_what_its_jobs_log(tmp_path: Path) -> None:
+    import yaml
+
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install 'sagewright[local]'")
+    run("hyperparameter-search/export_data.py", tmp_path / "raw" / "diabetes.csv")
+    run("hyperparameter-search/split.py", "--input", tmp_path / "raw", "--output", tmp_path)
+    parts = {name: rows_of(tmp_path / name / f"{name}.csv") for name in ("train", "validation", "test")}
+    assert {name: len(rows) for name, rows in parts.items()} == {"train": 265, "validation": 89, "test": 88}
+    _, *raw = rows_of(tmp_path / "raw" / "diabetes.csv")
+    assert sorted(row for rows in parts.values() for row in rows) == sorted(raw)
+    model = tmp_path / "model"
+    model.mkdir()
+    trained = run(
+        "hyperparameter-search/train.py",
+        *("--learning_rate", "0.05", "--loss", "huber", "--max_depth", "2", "--n_estimators", "100"),
+        environment={
+            "SM_MODEL_DIR": model,
+            "SM_CHANNEL_TRAIN": tmp_path / "train",
+            "SM_CHANNEL_VALIDATION": tmp_path / "validation",
+        },
+    )
+    training = yaml.safe_load((PIPELINES / "hyperparameter-search" / "pipeline.yaml").read_text())["steps"][
+        "Search"
+    ]
+    (found,) = re.findall(training["training"]["metrics"][training["objective"]["metric"]], trained.stdout)
+    assert 40 < float(found) < 80
+    packed = archive(tmp_path / "model.tar.gz", model / "model.joblib")
+    run(
+        "hyperparameter-search/evaluate.py",
+        "--model",
+        packed,
+        "--test",
+        tmp_path / "test",
+        "--output",
+        tmp_path,
+    )
+    measured = json.loads((tmp_path / "evaluation.json").read_text())["regression_metrics"]
+    assert measured["rmse"]["value"] == pytest.approx(math.sqrt(measured["mse"]["value"]))
+    assert 0 < measured["r2"]["value"] < 1
+    serving = load("hyperparameter-search/inference.py")
+    rows = "\n".join(",".join(row[1:]) for row in parts["test"][:3])
+    predicted = serving.predict_fn(serving.input_fn(rows, "text/csv"), serving.model_fn(str(model)))
+    body, content_type = serving.output_fn(predicted, "*/*")
+    assert content_type == "text/csv"
+    assert len(body.split()) == 3
+    with pytest.raises(ValueError, match="send text/csv"):
+        serving.input_fn(rows, "application/json")
+
+
+@pytest.mark.parametrize(("row", "said"), [("a,b", "not 2 numbers: a,b"), ("", "no rows")])
+def test_rows_that_are_no_numbers_are_refused(tmp_path: Path, row: str, said: str) -> None:
+    (tmp_path / "d.csv").write_text(f"progression,age\n{row}\n")
+    failed = run("hyperparameter-search/split.py", "--input", tmp_path, "--output", tmp_path, code=1)
+    assert said in failed.stderr
+
+
+# -- autopilot --------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_held_back_is_apart_from_what_autopilot_sees(tmp_path: Path) -> None:
+    run("autopilot/make_data.py", tmp_path / "raw" / "customers.csv", "--count", "400")
+    run("autopilot/hold_out.py", "--input", tmp_path / "raw", "--output", tmp_path, "--target", "churned")
+    header, *seen = rows_of(tmp_path / "train" / "train.csv")
+    features, answers = (rows_of(tmp_path / name / f"{name}.csv") for name in ("features", "answers"))
+    held = [[*row, *answer] for row, answer in zip(features, answers, strict=True)]
+    assert header[-1] == "churned"
+    assert 40 < len(held) < 120
+    assert sorted(seen + held) == sorted(rows_of(tmp_path / "raw" / "customers.csv")[1:])
+    run("autopilot/make_data.py", tmp_path / "more" / "customers.csv", "--count", "500")
+    run(
+        "autopilot/hold_out.py",
+        "--input",
+        tmp_path / "more",
+        "--output",
+        tmp_path / "2",
+        "--target",
+        "churned",
+    )
+    assert rows_of(tmp_path / "2" / "features" / "features.csv")[: len(features)] == features
+
+
+def test_predictions_are_measured_against_the_answers(tmp_path: Path) -> None:
+    write_rows(tmp_path / "answers" / "answers.csv", [["yes"], ["yes"], ["no"], ["no"], ["no"]])
+    write_rows(
+        tmp_path / "scores" / "features.csv.out",
+        [["yes", 0.9], ["no", 0.4], ["yes", 0.6], ["no", 0.1], ["no", 0]],
+    )
+    run(
+        "autopilot/evaluate.py",
+        "--answers",
+        tmp_path / "answers",
+        "--predictions",
+        tmp_path / "scores",
+        "--output",
+        tmp_path,
+    )
+    measured = json.loads((tmp_path / "evaluation.json").read_text())["binary_classification_metrics"]
+    assert {name: entry["value"] for name, entry in measured.items()} == {
+        "accuracy": 0.6,
+        "precision": 0.5,
+        "recall": 0.5,
+        "f1": 0.5,
+    }
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [(["yes"], "2 predictions for 1 rows"), (["no", "no", "no"], "2 predictions for 3 rows")],
+)
+def test_predictions_that_do_not_fit_are_refused(answers: list[str], said: str) -> None:
+    with pytest.raises(SystemExit, match=said):
+        load("autopilot/evaluate.py").report(answers, ["yes", "no"], "yes")
+
+
+def test_a_table_without_the_target_is_refused(tmp_path: Path) -> None:
+    write_rows(tmp_path / "t.csv", [["a", "b"], [1, 2]])
+    failed = run(
+        "autopilot/hold_out.py", "--input", tmp_path, "--output", tmp_path, "--target", "churned", code=1
+    )
+    assert "the header has no column churned: a,b" in failed.stderr
+
+
+# -- spark-etl --------------------------------------------------------------------------------------------------------
+
+
+def spark_arguments() -> dict[str, list[str]]:
+    """What the pipeline gives each of its Spark jobs."""
+    definition = json.loads((PIPELINES / "spark-etl" / "definition.golden.json").read_text())
+    clean = definition["Steps"][0]["Arguments"]["JobConfig"]["jobDriver"]["sparkSubmit"]
+    (aggregate,) = (s for s in definition["Steps"][1]["Arguments"]["IfSteps"] if s["Type"] == "EMR")
+    command = aggregate["Arguments"]["StepConfig"]["HadoopJarStep"]["Args"]
+    return {"clean": clean["entryPointArguments"], "aggregate": command[4:]}
+
+
+@pytest.mark.parametrize("job", ["clean", "aggregate"])
+def test_a_spark_job_takes_what_the_pipeline_gives_it(job: str) -> None:
+    given = ["s3://somewhere" if isinstance(part, dict) else part for part in spark_arguments()[job]]
+    found = vars(load(f"spark-etl/jobs/{job}.py").options(given))
+    assert set(found.values()) == {"s3://somewhere"}
+    with pytest.raises(SystemExit):
+        load(f"spark-etl/jobs/{job}.py").options(given[2:])
+
+
+def test_what_cleaning_lost_is_a_share_of_all() -> None:
+    clean = load("spark-etl/jobs/clean.py")
+    counts = {"all": 200, "lost": 5, **dict.fromkeys(clean.RULES, 1)}
+    made = clean.summary(counts)
+    assert made["lost_share"] == 0.025
+    assert made["by_rule"].keys() == clean.RULES.keys()
+    assert clean.summary({**counts, "all": 0, "lost": 0})["lost_share"] == 1.0, (
+        "nothing at all is no good delivery"
+    )
+
+
+# -- features ---------------------------------------------------------------------------------------------------------
+
+
+def test_features_know_nothing_of_the_future(tmp_path: Path) -> None:
+    write_rows(
+        tmp_path / "raw" / "a.csv",
+        [
+            ["customer_id", "at", "amount"],
+            ["7", "2025-12-01T10:00:00+02:00", "10.5"],
+            ["7", "2025-12-30T00:00:00", "4.5"],
+            ["7", "2026-01-02T00:00:00Z", "1000"],
+            ["8", "2026-02-01T00:00:00Z", "3"],
+            ["9", "yesterday", "3"],
+            ["9", "2025-12-01T00:00:00Z", ""],
+        ],
+    )
+    run(
+        "features/compute.py",
+        "--input",
+        tmp_path / "raw",
+        "--output",
+        tmp_path,
+        "--as-of",
+        "2026-01-01T00:00:00Z",
+    )
+    assert rows_of(tmp_path / "features" / "features.csv") == [
+        ["customer_id", "event_time", "total", "purchases", "days_since"],
+        ["7", "2026-01-01T00:00:00.000Z", "15.0", "2", "2"],
+    ]
+    summary = json.loads((tmp_path / "summary" / "summary.json").read_text())
+    assert summary == {"transactions": 6, "customers": 1, "missing_share": pytest.approx(2 / 6)}
+
+
+def test_a_training_set_is_split_by_time(tmp_path: Path) -> None:
+    import gzip
+
+    lines = [
+        json.dumps({"churned": i % 2 == 0, "total": i, "purchases": 1, "days_since": 3}) for i in range(10)
+    ]
+    (tmp_path / "rows").mkdir()
+    (tmp_path / "rows" / "1").write_text("\n".join(lines[:4]))
+    (tmp_path / "rows" / "2").write_bytes(gzip.compress("\n".join(lines[4:]).encode()))
+    run("features/training_set.py", "--input", tmp_path / "rows", "--output", tmp_path)
+    train, validation = (rows_of(tmp_path / name / f"{name}.csv") for name in ("train", "validation"))
+    assert train[:2] == [["1", "0", "1", "3"], ["0", "1", "1", "3"]]
+    assert [row[1] for row in validation] == ["8", "9"], "the latest, in their order"
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ([], "0 rows cannot be split"),
+        ([{"churned": 1, "total": None, "purchases": 1, "days_since": 2}], "a row lacks total"),
+    ],
+)
+def test_a_training_set_that_cannot_be_made(tmp_path: Path, lines: list[object], said: str) -> None:
+    (tmp_path / "rows").mkdir()
+    (tmp_path / "rows" / "1").write_text("\n".join(json.dumps(line) for line in lines))
+    failed = run("features/training_set.py", "--input", tmp_path / "rows", "--output", tmp_path, code=1)
+    assert said in failed.stderr
+
+
+# -- labelling --------------------------------------------------------------------------------------------------------
+
+
+def pool(path: Path, *names: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps({"source-ref": f"s3://b/p/{name}"}) + "\n" for name in names))
+
+
+def picked(tmp_path: Path, number: int, count: int) -> list[str]:
+    run(
+        "labelling/pick.py",
+        *("--pool", tmp_path / "pool", "--rounds", tmp_path / "rounds", "--output", tmp_path / "out"),
+        *("--round", number, "--count", count),
+    )
+    lines = (tmp_path / "out" / "ask" / "ask.manifest").read_text().splitlines()
+    return [json.loads(line)["source-ref"].rpartition("/")[2] for line in lines]
+
+
+def test_people_are_asked_about_what_the_model_is_least_sure_of(tmp_path: Path) -> None:
+    pool(tmp_path / "pool" / "pool.manifest", "sure.png", "torn.png", "asked.png", "new.png", "so-so.png")
+    pool(tmp_path / "rounds" / "first" / "ask" / "ask.manifest", "asked.png")
+    for name, prediction in {"sure": [0.98, 0.01], "torn": [0.51, 0.49], "so-so": [0.3, 0.6]}.items():
+        path = tmp_path / "rounds" / "first" / "predictions" / f"{name}.png.out"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps({"prediction": prediction}))
+    assert picked(tmp_path, 2, 2) == ["torn.png", "so-so.png"]
+    rest = json.loads((tmp_path / "out" / "rest" / "rest.manifest").read_text())
+    assert rest == [{"prefix": "s3://b/p/"}, "sure.png", "new.png"]
+    facts = json.loads((tmp_path / "out" / "facts" / "facts.json").read_text())
+    assert facts == {"asked": 2, "left": 2, "asked_before": 1}
+
+
+def test_the_first_round_asks_at_random_and_repeatably(tmp_path: Path) -> None:
+    names = [f"{i}.png" for i in range(50)]
+    pool(tmp_path / "pool" / "pool.manifest", *names)
+    (tmp_path / "rounds").mkdir()
+    first = picked(tmp_path, 1, 10)
+    assert first == picked(tmp_path, 1, 10) != picked(tmp_path, 2, 10)
+    assert first != names[:10]
+
+
+def test_a_pool_that_is_no_manifest_is_told_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "pool").mkdir()
+    (tmp_path / "pool" / "m").write_text('{"source-ref": "s3://b/1"}\n{"source": 2}\n')
+    failed = run(
+        "labelling/pick.py",
+        "--pool",
+        tmp_path / "pool",
+        "--rounds",
+        tmp_path,
+        "--round",
+        1,
+        "--count",
+        1,
+        code=1,
+    )
+    assert "m:2: no line of a manifest" in failed.stderr
+
+
+def test_labels_add_up_over_rounds_and_stay_on_their_side(tmp_path: Path) -> None:
+    def joined(number: int) -> tuple[set[str], set[str]]:
+        run(
+            "labelling/join.py",
+            "--new",
+            tmp_path / "new",
+            "--rounds",
+            tmp_path / "rounds",
+            "--output",
+            tmp_path / str(number),
+        )
+        parts = ((tmp_path / str(number) / name / f"{name}.manifest") for name in ("train", "validation"))
+        train, validation = (
+            {json.loads(line)["source-ref"] for line in p.read_text().splitlines()} for p in parts
+        )
+        return train, validation
+
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "o").write_text(
+        "".join(json.dumps({"source-ref": f"s3://b/{i}", "label": i % 3}) + "\n" for i in range(40))
+    )
+    train, validation = joined(1)
+    assert len(train) + len(validation) == 40
+    (tmp_path / "rounds" / "first").mkdir(parents=True)
+    (tmp_path / "1" / "labelled").rename(tmp_path / "rounds" / "first" / "labelled")
+    rows = [
+        {"source-ref": "s3://b/0", "label": 2},
+        {"source-ref": "s3://b/x", "label": 1},
+        {"source-ref": "s3://b/y"},
+    ]
+    (tmp_path / "new" / "o").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    more_train, more_validation = joined(2)
+    assert train <= more_train
+    assert validation <= more_validation
+    assert (more_train | more_validation) - (train | validation) == {"s3://b/x"}, "y has no label"
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "number", "verdict"),
+    [(0.96, 1, "good enough"), (0.9, 4, "again"), (0.9, 5, "no rounds left")],
+)
+def test_the_next_round(accuracy: float, number: int, verdict: str) -> None:
+    assert load("labelling/functions/next_round.py").judge(accuracy, 0.95, number, 5) == verdict
+
+
+def test_the_labelling_job_answers_whom_it_was_started_for() -> None:
+    from botocore.session import get_session
+    from botocore.validate import ParamValidator
+
+    model = get_session().get_service_model("sagemaker")
+    arguments = {"manifest": "s3://b/ask.manifest", "output": "s3://b/labels", "round": 2}
+    arn = "arn:aws:sagemaker:us-west-2:123456789012:pipeline/labelling/execution/abcdefabcdef"
+    message = {"token": "t0", "pipelineExecutionArn": arn, "arguments": arguments}
+    places = ("ROLE", "CATEGORIES", "WORKTEAM", "TEMPLATE", "PRE_TASK", "CONSOLIDATION")
+    made = load("labelling/functions/ask.py").request(
+        message, dict.fromkeys(places, "arn:aws:iam::123456789012:role/R")
+    )
+    report = ParamValidator().validate(made, model.operation_model("CreateLabelingJob").input_shape)
+    assert not report.has_errors(), report.generate_report()
+    answer = load("labelling/functions/answer.py").answer
+    job = {"Tags": made["Tags"], "LabelingJobStatus": "Completed", "LabelCounters": {"TotalLabeled": 9}}
+    job["LabelingJobOutput"] = {"OutputDatasetS3Uri": "s3://b/o"}
+    call, parameters = answer(job)
+    assert call == "send_pipeline_execution_step_success"
+    assert parameters["CallbackToken"] == "t0"
+    assert {"Name": "labelled", "Value": "9"} in parameters["OutputParameters"]
+    call, parameters = answer({"Tags": made["Tags"], "LabelingJobStatus": "Stopped"})
+    assert (call, parameters["FailureReason"]) == (
+        "send_pipeline_execution_step_failure",
+        "the labelling job was stopped",
+    )
+    assert answer({"Tags": made["Tags"], "LabelingJobStatus": "InProgress"}) == (None, {})
+    assert answer({"LabelingJobStatus": "Completed"}) == (None, {}), "somebody else's"
