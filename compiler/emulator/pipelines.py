@@ -131,7 +131,7 @@ def find(backend: SageMakerModelBackend, name_or_arn: str) -> EmulatedPipeline:
 def create(backend: SageMakerModelBackend, request: Mapping[str, Any]) -> EmulatedPipeline:
     """A new pipeline; the one that is there, where the same request with the same token made it."""
     name = request["PipelineName"]
-    existing = backend.pipelines.get(name)
+    existing = next((p for n, p in backend.pipelines.items() if n.lower() == name.lower()), None)
     if isinstance(existing, EmulatedPipeline) and existing.request == request:
         return existing
     if existing is not None:

@@ -4,52 +4,49 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC
-from threading import RLock
+from contextlib import nullcontext
 from typing import Any
 
 from botocore.model import OperationNotFoundError
 from moto.core.responses import ActionResult, EmptyResult
 from moto.core.utils import get_service_model
 from moto.sagemaker.exceptions import ResourceNotFound, ValidationError
-from moto.sagemaker.responses import SageMakerResponse
+from moto.sagemaker.models import ModelPackageGroup
 
-from sagewright.compiler.emulator import pipelines
+from sagewright.compiler.emulator import execution_answers, pipelines, resource_answers
+from sagewright.compiler.emulator.execution_answers import ExecutionAnswers
 from sagewright.compiler.emulator.requests import violations
+from sagewright.compiler.emulator.resource_answers import ResourceAnswers
+from sagewright.compiler.emulator.service import turn
 
 MAXIMUM_TAGS = 50
-PAGE = 100
 
 CHECKED = frozenset(
     {
         *("CreatePipeline", "UpdatePipeline", "DeletePipeline", "DescribePipeline", "ListPipelines"),
-        *(
-            "ListPipelineVersions",
-            "UpdatePipelineVersion",
-            "StartPipelineExecution",
-            "ListPipelineExecutions",
-        ),
+        *("ListPipelineVersions", "UpdatePipelineVersion", "StartPipelineExecution"),
+        *("ListPipelineExecutions", "ListPipelineParametersForExecution"),
+        "DescribePipelineDefinitionForExecution",
         *("AddTags", "DeleteTags", "ListTags"),
+        *("CreateEndpointConfig", "CreateEndpoint", "UpdateEndpoint"),
+        *execution_answers.WAITING,
     }
 )
 """Operations whose requests are held against their shape, as AWS does before anything else."""
-
-_turn = RLock()
-"""moto's backends are plain dictionaries: one request at a time, so that what is checked is still so when it is used."""
+WAITING = execution_answers.WAITING | resource_answers.WAITING
 
 
-class EmulatedResponse(SageMakerResponse):
-    """moto's SageMaker, with pipelines, their versions and tags answered as AWS does."""
+class EmulatedResponse(ExecutionAnswers, ResourceAnswers):
+    """moto's SageMaker, with pipelines, their versions, executions and tags answered as AWS does."""
 
     def _dispatch(self, request: Any, full_url: str | None = None, headers: Any = None) -> Any:
+        target = request.headers.get("X-Amz-Target", "").rpartition(".")[2]
         try:
-            with _turn:
+            with nullcontext() if target in WAITING else turn:
                 return super()._dispatch(request, full_url, headers)
         except (NotImplementedError, OperationNotFoundError):
-            target = request.headers.get("X-Amz-Target", "").rpartition(".")[2]
-            return _json_error(
-                400, "UnknownOperationException", f"The emulator does not have {target or 'this'}."
-            )
+            message = f"The emulator does not have {target or 'this'}."
+            return _json_error(400, "UnknownOperationException", message)
         except Exception as error:
             return _json_error(500, "InternalFailure", f"{type(error).__name__}: {error}")
 
@@ -63,16 +60,20 @@ class EmulatedResponse(SageMakerResponse):
         return super().call_action()
 
     def create_pipeline(self) -> ActionResult:
-        return ActionResult({"PipelineArn": pipelines.create(self.sagemaker_backend, dict(self.params)).arn})
+        pipeline = pipelines.create(self.sagemaker_backend, dict(self.params))
+        return self._kept(pipeline, PipelineArn=pipeline.arn)
 
     def update_pipeline(self) -> ActionResult:
         pipeline = pipelines.find(self.sagemaker_backend, self.params["PipelineName"])
         version = pipeline.revise(self.params, pipelines.read_definition(self.sagemaker_backend, self.params))
-        return ActionResult({"PipelineArn": pipeline.arn, "PipelineVersionId": version.number})
+        return self._kept(pipeline, PipelineArn=pipeline.arn, PipelineVersionId=version.number)
 
     def delete_pipeline(self) -> ActionResult:
         pipeline = pipelines.find(self.sagemaker_backend, self.params["PipelineName"])
+        executions = self.service.executions.of(pipeline.arn)
+        self.service.executions.forget(pipeline.arn)
         del self.sagemaker_backend.pipelines[pipeline.pipeline_name]
+        self.service.keeper.deleted(self.sagemaker_backend, pipeline.pipeline_name, executions)
         return ActionResult({"PipelineArn": pipeline.arn})
 
     def describe_pipeline(self) -> ActionResult:
@@ -117,23 +118,12 @@ class EmulatedResponse(SageMakerResponse):
         version.aliases = [name for name in version.aliases if name not in (operations.get("Remove") or ())]
         pipeline.add_aliases(version, operations.get("Add") or ())
         pipeline.touch()
-        return ActionResult({"PipelineArn": pipeline.arn, "PipelineVersionId": version.number})
+        return self._kept(pipeline, PipelineArn=pipeline.arn, PipelineVersionId=version.number)
 
-    def start_pipeline_execution(self) -> ActionResult:
-        """The execution that the same token started before, else a new one."""
-        self._resolve_name()
-        pipeline, token = (
-            pipelines.find(self.sagemaker_backend, self.params["PipelineName"]),
-            self.params["ClientRequestToken"],
-        )
-        for arn, execution in pipeline.pipeline_executions.items():
-            if execution.client_request_token == token:
-                return ActionResult({"PipelineExecutionArn": arn})
-        return super().start_pipeline_execution()
-
-    def list_pipeline_executions(self) -> ActionResult:
-        self._resolve_name()
-        return super().list_pipeline_executions()
+    def _kept(self, pipeline: pipelines.EmulatedPipeline, **answer: Any) -> ActionResult:
+        """The answer, once the pipeline is kept as it is now."""
+        self.service.keeper.pipeline(self.sagemaker_backend, pipeline)
+        return ActionResult(answer)
 
     def add_tags(self) -> ActionResult:
         resource = self._tagged()
@@ -141,6 +131,7 @@ class EmulatedResponse(SageMakerResponse):
         if len(tags) > MAXIMUM_TAGS:
             raise ValidationError(f"The number of tags ({len(tags)}) exceeds the limit of {MAXIMUM_TAGS}.")
         resource.tags = [dict(tag) for tag in tags.values()]
+        self._keep_tags(resource)
         return ActionResult({"Tags": resource.tags})
 
     def list_tags(self) -> ActionResult:
@@ -150,7 +141,15 @@ class EmulatedResponse(SageMakerResponse):
     def delete_tags(self) -> ActionResult:
         resource = self._tagged()
         resource.tags = [tag for tag in resource.tags if tag["Key"] not in self.params["TagKeys"]]
+        self._keep_tags(resource)
         return EmptyResult()
+
+    def _keep_tags(self, resource: Any) -> None:
+        keeper = self.service.keeper
+        if isinstance(resource, pipelines.EmulatedPipeline):
+            keeper.pipeline(self.sagemaker_backend, resource)
+        elif isinstance(resource, ModelPackageGroup):
+            keeper.group(self.sagemaker_backend, resource)
 
     def _tagged(self) -> Any:
         """The resource that the request names. Raises ResourceNotFound."""
@@ -162,38 +161,6 @@ class EmulatedResponse(SageMakerResponse):
         if found is None:
             raise ResourceNotFound(f"Resource {arn} does not exist.")
         return found
-
-    def _resolve_name(self) -> None:
-        """moto knows pipelines by their name alone."""
-        self.params["PipelineName"] = pipelines.find(
-            self.sagemaker_backend, self.params["PipelineName"]
-        ).pipeline_name
-
-    def _descending(self) -> bool:
-        return self.params.get("SortOrder", "Descending") == "Descending"
-
-    def _since(self, found: Any, created: Callable[[Any], Any]) -> list[Any]:
-        """Those created in the time that the request names."""
-        after, before = (self.params.get(f"Created{when}") for when in ("After", "Before"))
-        aware = [(item, _aware(created(item))) for item in found]
-        return [
-            item
-            for item, at in aware
-            if (after is None or at > _aware(after)) and (before is None or at < _aware(before))
-        ]
-
-    def _page(self, found: list[Any]) -> tuple[list[Any], str | None]:
-        """One page, and the token of the next; a token is where that begins."""
-        token = self.params.get("NextToken") or "0"
-        if not token.isdigit() or int(token) > len(found):
-            raise ValidationError("Invalid pagination token.")
-        start, size = int(token), self.params.get("MaxResults") or PAGE
-        following = start + size
-        return found[start:following], str(following) if following < len(found) else None
-
-
-def _aware(time: Any) -> Any:
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _json_error(status: int, code: str, message: str) -> tuple[int, dict[str, str], str]:

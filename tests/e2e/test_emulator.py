@@ -9,6 +9,7 @@ import sys
 import urllib.error
 import urllib.request
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -16,7 +17,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.emulator_fixture import ACCOUNT, BUCKET, REGION, START
+from tests import by_hand
+from tests.emulator_fixture import ACCOUNT, BUCKET, REGION, START, start_emulator
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/SageMakerRole"
 ARN = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:pipeline/p"
@@ -293,11 +295,8 @@ def test_executions_start_by_name_and_arn(sagemaker: Any) -> None:
 
 
 def test_what_it_does_not_have_it_says_in_json(sagemaker: Any, emulator: str) -> None:
-    arn = f"{ARN}/execution/x"
-    message = refused(
-        "UnknownOperationException", sagemaker.list_pipeline_execution_steps, PipelineExecutionArn=arn
-    )
-    assert message == "The emulator does not have ListPipelineExecutionSteps."
+    message = refused("UnknownOperationException", sagemaker.list_inference_components)
+    assert message == "The emulator does not have ListInferenceComponents."
     request = urllib.request.Request(emulator, b"{}", {"X-Amz-Target": "SageMaker.Nope", **SIGNED})
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(request)
@@ -338,6 +337,45 @@ def test_a_port_that_is_taken() -> None:
         )
     assert ended.returncode == 1
     assert f"cannot listen on 127.0.0.1:{port}" in ended.stderr.lower()
+
+
+def ended(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", START, "--port", "0", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("steps: {Train: {duraton: 3s}}", "duraton"),
+        ("- 1", "the file wants a mapping"),
+        ("steps: {", "scenario.yaml:1"),
+    ],
+)
+def test_a_scenario_that_is_none(tmp_path: Path, written: str, said: str) -> None:
+    file = tmp_path / "scenario.yaml"
+    file.write_text(written)
+    found = ended("--scenario", str(file))
+    assert found.returncode == 1 and said in found.stderr and "Traceback" not in found.stderr
+
+
+def test_a_scenario_that_is_not_there(tmp_path: Path) -> None:
+    found = ended("--scenario", str(tmp_path / "none.yaml"))
+    assert found.returncode == 1 and "none.yaml" in found.stderr
+    assert "0<x<=1000000.0" in ended("--speed", "0").stderr
+
+
+def test_what_a_scenario_says_wrongly_of_a_pipeline_is_told(aws_environment: None, tmp_path: Path) -> None:
+    file = tmp_path / "scenario.yaml"
+    file.write_text("steps: {Train: {metrics: {auc: 1}, reports: {none: {a: 1}}}, Other: {duration: 1s}}")
+    process = start_emulator("--scenario", str(file), errors=subprocess.PIPE)
+    with process.process as running:
+        client = boto3.client("sagemaker", endpoint_url=process.url, region_name=REGION)
+        by_hand.create(client, by_hand.training("Train"))
+        by_hand.until(client, by_hand.start(client))
+        running.terminate()
+        assert running.stderr is not None
+        assert "`Train` has no report `none`" in running.stderr.read()
 
 
 def test_without_moto_it_says_what_to_install() -> None:
