@@ -6,18 +6,21 @@ import hashlib
 import io
 import json
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal
 
+from sagewright.compiler import eventbridge
 from sagewright.compiler.assets import AssetError
 from sagewright.compiler.aws import AwsError, Clients
 from sagewright.compiler.compilation import Compilation, LambdaFunction, Place, Upload
+from sagewright.compiler.eventbridge import left_over
 from sagewright.compiler.functions import publish
 from sagewright.compiler.lock import Lock, who
 from sagewright.compiler.observe import Survey, describe, observe
 from sagewright.compiler.plan import DIGEST, OURS, PARALLELISM, PENDING, PROTECTED, Deployed, Plan, Refused
+from sagewright.compiler.trigger_changes import TriggerChange
 
 INLINE_LENGTH = 102_400
 """Longer definitions go to S3, as the SDK does it."""
@@ -25,6 +28,8 @@ MAXIMUM_LENGTH = 1_048_576
 DELETION_INTERVAL = 2.0
 """Seconds between two looks at a pipeline that is being deleted."""
 DELETION_WAITS = 60
+
+_DOING = {"create": "creating", "update": "updating", "delete": "deleting"}
 
 Report = Callable[[str], None]
 Confirm = Callable[[Plan], bool]
@@ -158,12 +163,24 @@ class _Execution:
             self._hold()
             arn, version = self._create(location), None
             self.report(f"created {arn}")
+            wanted = plan.compilation.triggers
+            if wanted:
+                self._set_triggers(arn, left_over(plan.compilation.name, wanted, arn, self.clients))
         else:
             arn, version = plan.deployed.arn, self._update(plan.deployed, location)
             self.report(f"updated {arn}")
         if plan.compilation.commit and (version or plan.action != "update"):
             self._describe_version(arn, version or 1)
         return Result(plan.action, arn, plan.digest, len(plan.uploads), version)
+
+    def _set_triggers(self, arn: str, changes: Iterable[TriggerChange]) -> None:
+        """After the pipeline, which they may give new parameters; the tag that tells of them is set by then."""
+        for change in changes:
+            if change.conflict and not self.force:
+                raise Refused(change.conflict)
+            self._hold()
+            self.report(f"{_DOING[change.action]} trigger {change.name}")
+            eventbridge.carry_out(change, self.plan.compilation.name, arn, self.clients)
 
     def _wait_until_gone(self) -> None:
         """A pipeline that is being deleted keeps its name until it is. Raises Refused."""
@@ -249,9 +266,11 @@ class _Execution:
             return self.clients.call("sagemaker", "create_pipeline", ClientRequestToken=token, **request)[
                 "PipelineArn"
             ]
-        except AwsError:
+        except AwsError as error:
             found = describe(compilation.name, self.clients)
             if found is None:
+                if compilation.name.lower() in error.message.lower() and "exist" in error.message:
+                    error.hint = "is there one whose name differs only by case? To AWS they are one pipeline"
                 raise
             if found.digest == self.plan.digest == found.tags.get(DIGEST):
                 return found.arn
@@ -273,6 +292,7 @@ class _Execution:
         # Removed while `sagewright:tags` still lists them: an interrupted run would forget whose they are.
         self._delete_tags(arn, [key for key in plan.remove_tags if not key.startswith(OURS)])
         self._add_tags(arn, plan.set_tags)
+        self._set_triggers(arn, plan.triggers)
         self._delete_tags(arn, obsolete)
         return version
 

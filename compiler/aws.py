@@ -117,13 +117,15 @@ class AwsError(Exception):
 class Clients:
     """AWS as one region and one set of credentials see it. Clients are made when they are first used.
 
-    `endpoint_url` stands in for all of AWS's endpoints; AWS_ENDPOINT_URL does so where it is None.
+    `endpoint_url` stands in for all of AWS's endpoints; AWS_ENDPOINT_URL does so where it is None. `profile` is one of
+    AWS's configuration files; AWS_PROFILE's, or the environment's credentials, where it is None.
     """
 
     region: str | None = None
     endpoint_url: str | None = None
     made: dict[str, Any] = field(default_factory=dict, repr=False)
     """The session and the clients so far."""
+    profile: str | None = None
     _turn: threading.Lock = field(default_factory=threading.Lock, repr=False)
     """Clients may be shared by threads, and a session may not."""
 
@@ -142,7 +144,7 @@ class Clients:
         import boto3
 
         if SESSION not in self.made:
-            self.made[SESSION] = boto3.Session(region_name=self.region)
+            self.made[SESSION] = boto3.Session(region_name=self.region, profile_name=self.profile)
         return self.made[SESSION]
 
     def _config(self) -> Any:
@@ -229,7 +231,9 @@ def _failed(name: str, error: Exception) -> AwsError:
         return AwsError("no AWS credentials were found", name, CREDENTIALS_HINT)
     if name == "ProfileNotFound":
         return AwsError(
-            str(error), name, "AWS_PROFILE names it; `aws configure list-profiles` shows what there is"
+            str(error),
+            name,
+            "AWS_PROFILE or the target's `profile:` names it; `aws configure list-profiles` shows what there is",
         )
     if name == "NoRegionError":
         return AwsError("no AWS region is known", name, "set `region:` in the project file, or pass --region")
@@ -292,6 +296,8 @@ def _denied(code: str, message: str, action: str, parameters: Mapping[str, Any])
         resource = named["resource"] or ""
         on = f" on {resource}" if resource else ""
         why = named["why"].strip(" .")
+        if named["action"] == "iam:PassRole":
+            why = "a role is passed to who uses it, which takes a permission: `sagewright policy upsert` writes it"
         return AwsError(
             f"access denied: {named['who']} may not {named['action']}{on}",
             code,

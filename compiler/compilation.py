@@ -41,6 +41,25 @@ class LambdaFunction:
 
 
 @dataclass(frozen=True, slots=True)
+class Trigger:
+    """What starts a pipeline by itself: a schedule, or an event that matches EventBridge's `pattern` (JSON text).
+
+    `kind` is its key in the file, `about` says it in words. Values of `parameters` are texts, for an event also paths
+    into it (`$.detail.object.key`).
+    """
+
+    name: str
+    kind: str
+    role: str
+    about: str
+    enabled: bool = True
+    schedule: str | None = None
+    timezone: str = "UTC"
+    pattern: str | None = None
+    parameters: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where a pipeline's lock, code and definitions are kept: all that deleting it needs to know."""
 
@@ -94,6 +113,10 @@ class Compilation:
     """The project's name, where it has one: whose the pipeline is."""
     commit: str | None = None
     """The Git commit that the files are of, where it is recorded."""
+    profile: str | None = None
+    """The profile of AWS's configuration that belongs to the target; None: the environment's."""
+    triggers: tuple[Trigger, ...] | None = None
+    """None: they stay as they are deployed."""
 
     @property
     def place(self) -> Place:
@@ -124,6 +147,20 @@ class Compilation:
                     "source": str(upload.asset.path),
                 }
                 for upload in self.uploads
+            ],
+            "triggers": [
+                {
+                    "name": t.name,
+                    "kind": t.kind,
+                    "about": t.about,
+                    "schedule": t.schedule,
+                    "timezone": t.timezone if t.schedule else None,
+                    "pattern": t.pattern,
+                    "parameters": dict(t.parameters),
+                    "role": t.role,
+                    "enabled": t.enabled,
+                }
+                for t in self.triggers or ()
             ],
             "functions": [
                 {"name": f.name, "alias": f.alias, "sha256": f.asset.digest, "source": str(f.asset.path)}

@@ -13,6 +13,7 @@ from sagewright.compiler import project as projects
 from sagewright.compiler import source
 from sagewright.compiler.check import check
 from sagewright.compiler.compilation import Compilation
+from sagewright.compiler.components import check_alone, is_component
 from sagewright.compiler.definition import digest
 from sagewright.compiler.diagnostics import Diagnostic, Related, Sink, Span
 from sagewright.compiler.emit import emit, to_text
@@ -83,6 +84,9 @@ class Compiler:
         if settings is None or not self._inside(path, project, shown, sink):
             return Result(shown, sink.diagnostics, sink.texts)
         document = source.read(path, sink, shown)
+        if document is not None and is_component(document):
+            check_alone(document, sink)
+            return Result(shown, sink.diagnostics, sink.texts)
         parsed = parse(document, settings, sink) if document is not None else None
         if parsed is None:
             return Result(shown, sink.diagnostics, sink.texts)
@@ -165,6 +169,8 @@ def _compilation(
         source=shown,
         functions=tuple(lowered.functions),
         project=settings.name,
+        profile=settings.profile,
+        triggers=pipeline.triggers,
     )
 
 
@@ -221,15 +227,18 @@ def _matches(root: Path, pattern: str) -> list[Path]:
 
 
 def clashes(results: Iterable[Result]) -> list[Diagnostic]:
-    """Pipelines of one name that several files define."""
+    """Pipelines of one name that several files define. AWS does not tell names apart by case."""
     first: dict[str, Result] = {}
     sink = Sink()
     for result in results:
         if result.compilation is None:
             continue
-        other = first.setdefault(result.compilation.name, result)
-        if other is not result:
-            message = f"the pipeline `{result.compilation.name}` is defined twice"
+        name = result.compilation.name
+        other = first.setdefault(name.lower(), result)
+        if other is not result and other.compilation is not None:
+            message = f"the pipeline `{name}` is defined twice"
+            if other.compilation.name != name:
+                message = f"`{name}` and `{other.compilation.name}` differ only by case: to AWS they are one pipeline"
             sink.report(
                 "SW809", message, Span(result.source), related=[Related("first here", Span(other.source))]
             )

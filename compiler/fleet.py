@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from typing import Generic, Literal, TypeVar
@@ -26,8 +26,8 @@ PAUSE = 2.0
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
-Say = Callable[[str, str], None]
-"""Takes a pipeline's name and a line about it."""
+Say = Callable[[str, str, str], None]
+"""Takes a target's and a pipeline's name, and a line about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,8 @@ class Failure:
     hint: str | None = None
     code: str | None = None
     transient: bool = False
+    target: str | None = None
+    """The target that could not be opened, where it is not the pipeline's own failure."""
 
 
 NOT_REACHED = Failure("not reached", "not reached")
@@ -129,11 +131,13 @@ def each(
 
 @dataclass(frozen=True, slots=True)
 class Orphaned:
-    """An orphan, where its lock is kept, and its region."""
+    """An orphan, where its lock is kept, and where it is."""
 
     place: Place
     region: str | None
     orphan: Orphan
+    target: str
+    profile: str | None = None
 
     @property
     def name(self) -> str:
@@ -142,45 +146,50 @@ class Orphaned:
 
 @dataclass(slots=True)
 class Fleet:
-    """Pipelines of one or several regions. `jobs` is how many are worked on at once."""
+    """Pipelines of one or several targets. `jobs` is how many are worked on at once."""
 
     endpoint_url: str | None = None
     jobs: int = JOBS
     alias: str | None = None
     """Is pointed at the version of every pipeline that is carried out."""
-    _surveys: dict[str | None, Survey] = field(default_factory=dict)
+    _surveys: dict[tuple[str | None, str | None], Survey] = field(default_factory=dict)
 
-    def clients(self, region: str | None) -> Clients:
-        return self.survey(region).clients
-
-    def survey(self, region: str | None) -> Survey:
-        if region not in self._surveys:
-            self._surveys[region] = Survey(Clients(region, self.endpoint_url))
-        return self._surveys[region]
+    def survey(self, at: Compilation | Orphaned) -> Survey:
+        """AWS as it is seen in the region and with the credentials of a pipeline's target."""
+        key = at.region, at.profile
+        if key not in self._surveys:
+            self._surveys[key] = Survey(Clients(at.region, self.endpoint_url, profile=at.profile))
+        return self._surveys[key]
 
     def plan(
         self, compilations: Sequence[Compilation], done: Callable[[int], None] = lambda count: None
     ) -> tuple[list[Plan | Failure], bool]:
-        """A plan for each, found out by reading only."""
-        for region, first in {c.region: c for c in compilations}.items():
-            failure = self._list(region, first, compilations)
-            if failure is not None:
-                return [failure, *([NOT_REACHED] * (len(compilations) - 1))], False
-        return each(compilations, lambda c: prepare(c, self.survey(c.region)), jobs=self.jobs, done=done)
+        """A plan for each, found out by reading only. A target that cannot be opened fails as a whole."""
+        closed = self._open(compilations)
+        reached = [c for c in compilations if _door(c) not in closed]
+        found, interrupted = each(reached, lambda c: prepare(c, self.survey(c)), jobs=self.jobs, done=done)
+        outcomes, told = iter(found), dict(closed)
+        return [
+            told.pop(_door(c), NOT_REACHED) if _door(c) in closed else next(outcomes) for c in compilations
+        ], interrupted
 
-    def _list(
-        self, region: str | None, first: Compilation, compilations: Iterable[Compilation]
-    ) -> Failure | None:
-        """Learn of the assets of a region. What is wrong with one account is told by the pipelines themselves."""
-        survey = self.survey(region)
-        try:
-            survey.guard(first.account, first.target)
-            survey.list_assets(c for c in compilations if c.region == region)
-        except Refused:
-            return None
-        except AwsError as error:
-            return Failure("failed", error.message, error.hint, error.code)
-        return None
+    def _open(self, compilations: Sequence[Compilation]) -> dict[Door, Failure]:
+        """Whether the credentials are those of each target's account, before anything else is asked of any, and which
+        assets there are. The targets that cannot be opened, and why."""
+        doors: dict[Door, list[Compilation]] = {}
+        for compilation in compilations:
+            doors.setdefault(_door(compilation), []).append(compilation)
+        closed: dict[Door, Failure] = {}
+        for door, behind in doors.items():
+            first, survey = behind[0], self.survey(behind[0])
+            try:
+                survey.guard(first.account, first.target)
+                survey.list_assets(behind)
+            except Refused as error:
+                closed[door] = Failure("refused", error.message, error.hint, target=first.target)
+            except AwsError as error:
+                closed[door] = Failure("failed", error.message, error.hint, error.code, target=first.target)
+        return closed
 
     def carry_out(
         self,
@@ -193,32 +202,36 @@ class Fleet:
         """Do what was planned."""
 
         def one(plan: Plan) -> Result:
-            name = plan.compilation.name
-            survey = self.survey(plan.compilation.region)
-            result = carry_out(
-                plan, survey.clients, report=lambda line: say(name, line), force=force, survey=survey
-            )
+            made = plan.compilation
+            survey = self.survey(made)
+
+            def report(line: str) -> None:
+                say(made.target, made.name, line)
+
+            result = carry_out(plan, survey.clients, report=report, force=force, survey=survey)
             if self.alias is not None and result.arn is not None:
                 number = point(self.alias, result.arn, result.version, survey.clients)
                 result = replace(result, version=number)
-                say(name, f"{self.alias} is version {number}")
+                report(f"{self.alias} is version {number}")
             return result
 
         return each(plans, one, jobs=self.jobs, done=done)
 
     def orphans(self, compilations: Sequence[Compilation]) -> list[Orphaned] | None:
         """Pipelines of the project's whose file is gone. None where the project has no name. Raises AwsError."""
-        places = {(c.region, c.project, c.target): c for c in compilations if c.project}
+        places = {_door(c): c for c in compilations if c.project}
         if not places:
             return None
         return [
-            Orphaned(replace(first.place, name=orphan.name), region, orphan)
-            for (region, project, target), first in sorted(places.items(), key=lambda item: str(item[0]))
+            Orphaned(
+                replace(first.place, name=orphan.name), first.region, orphan, first.target, first.profile
+            )
+            for door, first in sorted(places.items(), key=lambda item: str(item[0]))
             for orphan in orphans(
-                project or "",
-                target,
-                [c.name for c in compilations if c.region == region],
-                self.clients(region),
+                first.project or "",
+                first.target,
+                [c.name for c in compilations if _door(c) == door],
+                self.survey(first).clients,
             )
         ]
 
@@ -226,9 +239,17 @@ class Fleet:
         """Delete orphans, unless they are executing."""
 
         def one(item: Orphaned) -> None:
-            clients = self.clients(item.region)
+            clients = self.survey(item).clients
             project = item.orphan.deployed.tags.get(PROJECT)
             deployed = look(item.place.name, clients, project=project, force=False)
-            delete(item.place, deployed, clients, lambda line: say(item.place.name, line))
+            delete(item.place, deployed, clients, lambda line: say(item.target, item.place.name, line))
 
         return each(orphaned, one, jobs=self.jobs)
+
+
+Door = tuple[str, str | None, str | None, str | None]
+
+
+def _door(compilation: Compilation) -> Door:
+    """What the pipelines of one target share: target, region, credentials, project."""
+    return compilation.target, compilation.region, compilation.profile, compilation.project

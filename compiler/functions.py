@@ -12,6 +12,9 @@ from sagewright.compiler.plan import Refused
 OWNER = "sagewright:pipeline"
 """The tag of a function that is ours to change: its pipeline."""
 
+DESCRIPTION = "a step of the pipeline "
+"""What our functions' descriptions begin with, so that they are found without asking each for its tags."""
+
 NOT_FOUND = "ResourceNotFoundException"
 CODE_SIZE = 50_000_000
 """Bytes of a zip that a request may hold. Source: Lambda developer guide, "Lambda quotas"."""
@@ -67,7 +70,7 @@ def _settings(function: LambdaFunction) -> dict[str, Any]:
 def _rest(function: LambdaFunction, pipeline: str) -> dict[str, Any]:
     """What a new function has beside its role and its code."""
     settings = {key: value for key, value in _settings(function).items() if key != "Role"}
-    return {**settings, "Description": f"a step of the pipeline {pipeline}", "Tags": {OWNER: pipeline}}
+    return {**settings, "Description": f"{DESCRIPTION}{pipeline}", "Tags": {OWNER: pipeline}}
 
 
 def _code(function: LambdaFunction) -> bytes:

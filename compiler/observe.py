@@ -4,13 +4,30 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+from sagewright.compiler import eventbridge
 from sagewright.compiler.aws import DENIED, MISSING, NOT_FOUND, AwsError, Clients
 from sagewright.compiler.compilation import Compilation, Upload
+from sagewright.compiler.drift import Drift, three_way
+from sagewright.compiler.eventbridge import Listing
 from sagewright.compiler.functions import is_published
-from sagewright.compiler.plan import DIGEST, PENDING, PROJECT, TARGET, Deployed, Plan, Refused, make_plan
+from sagewright.compiler.plan import (
+    DIGEST,
+    PENDING,
+    PROJECT,
+    TARGET,
+    TRIGGERS,
+    Deployed,
+    Plan,
+    Refused,
+    make_plan,
+)
+from sagewright.compiler.start_parameters import declared, problems
+from sagewright.compiler.trigger_changes import LiveTrigger, resource
+from sagewright.compiler.versions import last_of_ours
 
 LISTED = 10
 """So many assets below one prefix are looked for by listing it, fewer one by one."""
@@ -28,6 +45,10 @@ class Survey:
     _listed: set[tuple[str, str]] = field(default_factory=set)
     """Buckets and prefixes that were listed to the end: what was not found there is not there."""
     _missing: set[tuple[str, str]] = field(default_factory=set)
+    _triggers: Listing | None = None
+    _schedules: list[dict[str, Any]] | None = None
+    again: bool = False
+    """Is this a second look, at one pipeline?"""
     _turn: threading.RLock = field(default_factory=threading.RLock)
 
     def guard(self, account: str | None, target: str) -> None:
@@ -87,9 +108,26 @@ class Survey:
                 self._listed.add((bucket, prefix))
                 return
 
+    def triggers(self, pipeline: str) -> tuple[LiveTrigger, ...]:
+        """A pipeline's triggers: listed once for all pipelines, read one by one. Raises AwsError."""
+        if self.again:
+            return eventbridge.read(pipeline, eventbridge.list_triggers(self.clients, pipeline), self.clients)
+        with self._turn:
+            if self._triggers is None:
+                self._triggers = eventbridge.list_triggers(self.clients)
+        return eventbridge.read(pipeline, self._triggers, self.clients)
+
+    def schedules(self) -> list[dict[str, Any]]:
+        """The summaries of everybody's schedules, listed once. Raises AwsError."""
+        with self._turn:
+            if self._schedules is None:
+                found = self.clients.pages("scheduler", "list_schedules", "Schedules", MaxResults=100)
+                self._schedules = list(found)
+            return self._schedules
+
     def later(self, missing: Iterable[Upload]) -> Survey:
         """For a second look: assets may have gone since they were listed; what was `missing` is uploaded anyhow."""
-        made = Survey(self.clients, self.account, self._buckets, _turn=self._turn)
+        made = Survey(self.clients, self.account, self._buckets, again=True, _turn=self._turn)
         made._missing.update((upload.bucket, upload.key) for upload in missing)
         return made
 
@@ -116,7 +154,10 @@ def observe(compilation: Compilation, clients: Clients, survey: Survey | None = 
         raise Refused(f"`{compilation.name}` needs a role to be created", "set `role:`, or pass --role")
     if compilation.bucket is not None:
         survey.see_bucket(compilation)
+    if deployed is not None and not deployed.deleting and (compilation.triggers or TRIGGERS in deployed.tags):
+        deployed = replace(deployed, triggers=survey.triggers(compilation.name))
     plan = make_plan(compilation, deployed)
+    plan = replace(plan, drift=_drift(plan, clients), uses=tuple(_uses(plan, survey)))
     # Without the right to look, what belongs to a definition that is deployed is taken to be there.
     denied_is_missing = deployed is None or deployed.digest != plan.digest
     uploads = [
@@ -127,6 +168,48 @@ def observe(compilation: Compilation, clients: Clients, survey: Survey | None = 
     ]
     functions = [function for function in compilation.functions if not is_published(function, clients)]
     return replace(plan, uploads=tuple(uploads), functions=tuple(functions))
+
+
+def _drift(plan: Plan, clients: Clients) -> Drift | None:
+    """What somebody else has changed, where that is in the way. Without the right to look, or on a service that keeps no
+    versions, only that it was."""
+    deployed = plan.deployed
+    if plan.conflict is None or deployed is None or not (deployed.ours and deployed.drifted):
+        return None
+    try:
+        base = last_of_ours(plan.compilation.name, deployed, clients)
+    except (AwsError, Refused) as error:
+        if isinstance(error, Refused) or error.code in DENIED or error.code == "UnknownOperationException":
+            return Drift()
+        raise
+    return Drift() if base is None else three_way(*base, deployed.definition, plan.compilation.definition)
+
+
+def _uses(plan: Plan, survey: Survey) -> Iterator[str]:
+    """What triggers give to the pipeline that its new definition does not take, where its parameters change.
+
+    Triggers of the file were held against them when it was compiled: this is of those that stay, ours and others'.
+    """
+    deployed, made = plan.deployed, plan.compilation
+    if deployed is None or deployed.deleting or not plan.comparison or survey.again:
+        return
+    try:
+        before, after = declared(deployed.definition), declared(made.definition)
+        if before == after:
+            return
+        ours = (
+            {resource(made.name, found.name) for found in deployed.triggers} if made.triggers else set[str]()
+        )
+        for name, given in eventbridge.running(deployed.arn, survey.schedules(), survey.clients):
+            if name.split("`")[1] not in ours:
+                values = {key: None if value.startswith("$.") else value for key, value in given.items()}
+                yield from (f"{name} starts this pipeline: {told}" for told in problems(after, values))
+    except Refused:
+        return
+    except AwsError as error:
+        if error.code not in DENIED:
+            raise
+        yield f"its parameters change, and what starts it is not known: {error.message}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +245,17 @@ def _belongs(deployed: Deployed, project: str, target: str) -> bool:
 
 
 def describe(name: str, clients: Clients) -> Deployed | None:
-    """A pipeline as it is deployed; None where there is none of that name. Raises AwsError."""
+    """A pipeline as it is deployed; None where there is none of that name. Raises Refused where its name is written
+    otherwise; AwsError."""
     try:
         found = clients.call("sagemaker", "describe_pipeline", PipelineName=name)
         if "PipelineArn" not in found:
             raise AwsError("the endpoint's answer is not AWS's", "NoAnswer", "is AWS_ENDPOINT_URL right?")
+        if found.get("PipelineName", name) != name:
+            raise Refused(
+                f"there is a pipeline `{found['PipelineName']}`: to AWS `{name}` is the same",
+                "names that differ only by case are one: name one of them otherwise",
+            )
         tags = _tags(found["PipelineArn"], clients)
     except AwsError as error:
         if error.code in MISSING:  # before the second call too: somebody may be deleting it

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from sagewright.compiler.compilation import Trigger
 from sagewright.compiler.definition import DefinitionError, PlacedStep, parse, steps
 
 _BUCKET = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/|$)")
@@ -63,6 +64,17 @@ def required(definition: str | Mapping[str, Any]) -> frozenset[str]:
     except DefinitionError:
         return frozenset()
     return frozenset(action for step in steps(data) for action in _of_step(step))
+
+
+def of_triggers(triggers: Iterable[Trigger]) -> Iterator[str]:
+    """What must be allowed for triggers: to their roles, and to who deploys them. In words, each once."""
+    by_role: dict[str, dict[str, None]] = {}
+    for trigger in triggers:
+        service = "scheduler" if trigger.kind == "schedule" else "events"
+        by_role.setdefault(trigger.role, {})[f"{service}.amazonaws.com"] = None
+    for role, services in by_role.items():
+        yield f"whoever upserts needs iam:PassRole on {role}"
+        yield f"{role} must trust {' and '.join(services)}, and needs sagemaker:StartPipelineExecution"
 
 
 def _of_step(step: PlacedStep) -> Iterator[str]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Literal
 
+from sagewright.compiler import trigger_changes
 from sagewright.compiler.compilation import Compilation, LambdaFunction, Upload
 from sagewright.compiler.definition import DefinitionError, digest
 from sagewright.compiler.difference import Comparison, compare
-from sagewright.compiler.permissions import required
+from sagewright.compiler.drift import Drift
+from sagewright.compiler.permissions import of_triggers, required
+from sagewright.compiler.trigger_changes import LiveTrigger, TriggerChange
 
 DIGEST = "sagewright:digest"
 """The tag with the digest of the definition that we deployed last."""
@@ -23,6 +27,8 @@ PARALLELISM = "sagewright:parallelism"
 PROJECT = "sagewright:project"
 """The project that the pipeline belongs to, and with it the target: what is ours to remove where no file is left."""
 TARGET = "sagewright:target"
+TRIGGERS = "sagewright:triggers"
+"""The names of the triggers that we deployed: without it, nobody looks for any."""
 COMMIT = "sagewright:commit"
 """The Git commit that was deployed last. It alone is no reason to change anything."""
 
@@ -61,6 +67,8 @@ class Deployed:
     parallelism: int | None
     tags: Mapping[str, str]
     deleting: bool = False
+    triggers: tuple[LiveTrigger, ...] = ()
+    """Its triggers, where somebody looked for them."""
 
     @property
     def digest(self) -> str:
@@ -125,6 +133,11 @@ class Plan:
     """The definitions, by step and field."""
     permissions: tuple[str, ...] = ()
     """What the pipeline's role must be allowed to do, and had no need to for what is deployed."""
+    drift: Drift | None = None
+    """What somebody else has changed since we deployed it."""
+    triggers: tuple[TriggerChange, ...] = ()
+    uses: tuple[str, ...] = ()
+    """What triggers that will be left as they are give to the pipeline, and its new definition does not take."""
 
     @property
     def action(self) -> Action:
@@ -134,7 +147,7 @@ class Plan:
         if self.deployed.deleting:
             return "recreate"
         touched = self.changes or self.uploads or self.functions or self.set_tags or self.remove_tags
-        return "update" if touched else "unchanged"
+        return "update" if touched or self.triggers else "unchanged"
 
     def lines(self, *, full: bool = False) -> Iterator[str]:
         """The plan in words, a line for each thing, details indented. `full` cuts nothing, and tells consequences."""
@@ -148,7 +161,12 @@ class Plan:
             yield f"  {change}"
             yield from (f"    {line}" for line in (change.detail if full else _cut(change.detail)))
         yield from (f"  tag {change}" for change in self.tag_changes())
-        said = self.changes or self.uploads or self.functions or [*self.tag_changes()]
+        now = datetime.now(UTC)
+        yield from (f"  {line}" for change in self.triggers for line in change.lines(now))
+        yield from (f"  warning: {use}" for use in self.uses)
+        drift = tuple(self.drift.lines()) if self.drift else ()
+        yield from (f"  {line}" for line in (drift if full else _cut(drift)))
+        said = self.changes or self.uploads or self.functions or self.triggers or [*self.tag_changes()]
         if self.action == "update" and not said:
             yield "  sagewright's own tags: brought up to date"
         yield from (f"  {line}" for line in (self.consequences() if full else ()))
@@ -157,6 +175,7 @@ class Plan:
         """What will follow from it: steps that run again, permissions that the role needs."""
         yield from (f"cache: {miss}" for miss in self.comparison.misses)
         yield from (f"the role now needs {permission}" for permission in self.permissions)
+        yield from of_triggers(change.trigger for change in self.triggers if change.trigger)
 
     def tag_changes(self) -> Iterator[Change]:
         """Changes to the user's tags; our own record is not worth a word."""
@@ -182,6 +201,7 @@ def make_plan(compilation: Compilation, deployed: Deployed | None) -> Plan:
     )
     set_tags, remove_tags = _tags(compilation, there, wanted, bool(changes))
     needed = required(compilation.definition) - (required(there.definition) if there else frozenset())
+    triggers = _triggers(compilation, there)
     return Plan(
         compilation,
         deployed,
@@ -190,10 +210,18 @@ def make_plan(compilation: Compilation, deployed: Deployed | None) -> Plan:
         set_tags,
         remove_tags,
         parallelism,
-        _conflict(compilation, there, wanted),
+        _conflict(compilation, there, wanted) or next((c.conflict for c in triggers if c.conflict), None),
         comparison=comparison,
         permissions=() if same else tuple(sorted(needed)),
+        triggers=triggers,
     )
+
+
+def _triggers(compilation: Compilation, deployed: Deployed | None) -> tuple[TriggerChange, ...]:
+    if compilation.triggers is None:
+        return ()
+    live, arn = (deployed.triggers, deployed.arn) if deployed else ((), None)
+    return trigger_changes.changes(compilation.name, compilation.triggers, live, arn)
 
 
 def _compare(deployed: Deployed | None, definition: str) -> tuple[Comparison, str | None]:
@@ -246,6 +274,8 @@ def _tags(
     tags = dict(_wanted_tags(compilation, wanted))
     now: Mapping[str, str] = deployed.tags if deployed else {}
     kept = {COMMIT} if compilation.project else {COMMIT, PROJECT, TARGET}
+    if compilation.triggers is None:
+        kept.add(TRIGGERS)
     ours = [
         *(deployed.own_tags if deployed else ()),
         *(k for k in now if k.startswith(OURS) and k not in kept),
@@ -264,6 +294,8 @@ def _wanted_tags(compilation: Compilation, wanted: str) -> Iterator[tuple[str, s
         yield TAGS if index == 1 else f"{TAGS}.{index}", text
     if compilation.parallelism is not None:
         yield PARALLELISM, str(compilation.parallelism)
+    if compilation.triggers:
+        yield TRIGGERS, " ".join(trigger.name for trigger in compilation.triggers)[:TAG_VALUE_LENGTH].strip()
     if compilation.project:
         yield PROJECT, compilation.project
         yield TARGET, compilation.target

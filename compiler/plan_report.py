@@ -6,10 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from sagewright.compiler.definition import DefinitionError, edges, parse, steps
 from sagewright.compiler.difference import ABSENT, FieldChange, shown
 from sagewright.compiler.fleet import Failure, Orphaned
+from sagewright.compiler.permissions import of_triggers
 from sagewright.compiler.plan import Plan
 from sagewright.compiler.render import workflow_command
 
@@ -40,6 +42,18 @@ class Report:
         """Is there anything that upsert would do, or refuse to do?"""
         return any(plan.action != "unchanged" or plan.conflict for plan in self.plans)
 
+    def by_target(self) -> dict[str, Report]:
+        """What was found out of each target, in order; failures are not among it."""
+        orphans = self.orphans or ()
+        targets = dict.fromkeys([p.compilation.target for p in self.plans] + [o.target for o in orphans])
+        return {
+            target: Report(
+                [plan for plan in self.plans if plan.compilation.target == target],
+                orphans=[orphan for orphan in orphans if orphan.target == target],
+            )
+            for target in targets
+        }
+
     def summary(self) -> str:
         """`1 to create, 2 to update, 17 unchanged`."""
         counts = Counter(plan.action for plan in self.plans)
@@ -57,12 +71,16 @@ class Report:
 
 def text(report: Report) -> Iterator[str]:
     """Lines for a terminal; those of what is unchanged are one each."""
-    for plan in report.plans:
-        yield from plan.lines(full=True)
-        if plan.conflict:
-            yield f"  refused: {plan.conflict}"
-    for orphan in report.orphans or ():
-        yield f"orphaned pipeline {orphan.name}: its file is gone; upsert --prune deletes it"
+    parts = report.by_target()
+    for target, part in parts.items():
+        if len(parts) > 1:
+            yield f"── target {target}: {part.summary()}"
+        for plan in part.plans:
+            yield from plan.lines(full=True)
+            if plan.conflict:
+                yield f"  refused: {plan.conflict}"
+        for orphan in part.orphans or ():
+            yield f"orphaned pipeline {orphan.name}: its file is gone; upsert --prune deletes it"
     yield f"plan: {report.summary()}"
 
 
@@ -93,13 +111,18 @@ def _annotation(plan: Plan, command: str, message: str) -> str:
 
 def markdown(report: Report) -> str:
     """A comment: what happens to each pipeline, folded differences, a graph. Cut where it would be too long."""
-    targets = sorted({plan.compilation.target for plan in report.plans})
-    head = f"## sagewright plan{' for ' + ', '.join(map(_code, targets)) if targets else ''}\n\n**{report.summary()}**\n"
+    of_targets = report.by_target()
+    targets = f" for {', '.join(map(_code, of_targets))}" if of_targets else ""
+    head = f"## sagewright plan{targets}\n\n**{report.summary()}**\n"
     parts = [head]
     length = len(head)
+    target = None
     for plan in report.plans:
         if plan.action == "unchanged" and not plan.conflict:
             continue
+        if len(of_targets) > 1 and plan.compilation.target != target:
+            target = plan.compilation.target
+            parts.append(f"## target {_code(target)}: {of_targets[target].summary()}\n")
         brief = "\n".join(_brief(plan))
         whole = f"{brief}\n{''.join(_details(plan))}"
         if length + len(whole) > COMMENT_LENGTH:
@@ -107,7 +130,7 @@ def markdown(report: Report) -> str:
         parts.append(whole)
         length += len(whole)
     parts += [
-        f"\n- `{orphan.name}` is orphaned: its file is gone; `upsert --prune` deletes it\n"
+        f"\n- {_code(orphan.name)} (target {_code(orphan.target)}) is orphaned: its file is gone; `upsert --prune` deletes it\n"
         for orphan in report.orphans or ()
     ]
     parts += [f"\n- {_code(name)} failed: {_inline(failure.message)}\n" for name, failure in report.failures]
@@ -135,6 +158,12 @@ def _brief(plan: Plan) -> Iterator[str]:
         f"- tag {_code(c.what)}: {_code(c.before or 'none')} → {_code(c.after or 'none')}"
         for c in plan.tag_changes()
     )
+    now = datetime.now(UTC)
+    for change in plan.triggers:
+        title, *rest = change.lines(now)
+        yield f"- {_inline(title)}"
+        yield from (f"  - {_inline(line)}" for line in rest)
+    yield from (f"- :warning: {_inline(use)}" for use in plan.uses)
     yield from (f"- :hourglass: {_inline(str(miss))}" for miss in plan.comparison.misses)
 
 
@@ -143,10 +172,17 @@ def _details(plan: Plan) -> Iterator[str]:
         count = len(plan.comparison.steps)
         title = f"definition: {count} step{'' if count == 1 else 's'} changed" if count else "definition"
         yield _folded(title, _fenced("\n".join(_diff(plan)), "diff"))
-    if plan.permissions:
+    if plan.drift:
         yield _folded(
-            "permissions that the role newly needs", "\n".join(f"- {_code(p)}" for p in plan.permissions)
+            "what somebody else has changed since it was deployed",
+            _fenced("\n".join(plan.drift.lines()), "text"),
         )
+    needed = [
+        *map(_code, plan.permissions),
+        *of_triggers(change.trigger for change in plan.triggers if change.trigger),
+    ]
+    if needed:
+        yield _folded("permissions that the role newly needs", "\n".join(f"- {line}" for line in needed))
     graph = "\n".join(mermaid(plan))
     if graph:
         yield _folded("graph", _fenced(graph, "mermaid"))

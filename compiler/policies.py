@@ -1,4 +1,4 @@
-"""`retry:` and `cache:` → typed values, within SageMaker's limits."""
+"""`retry:`, `cache:` and `depends_on:` → typed values, within SageMaker's limits."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 
 from sagewright.compiler.diagnostics import Sink
 from sagewright.compiler.kind import StepKind, seconds
-from sagewright.compiler.model import Cache, RetryPolicy
+from sagewright.compiler.model import Cache, Dependency, RetryPolicy
 from sagewright.compiler.source import Map, Seq, key_origin, origin, own_origin
 from sagewright.compiler.suggest import listing, nearest
 from sagewright.compiler.template import Failed
+from sagewright.compiler.validate import is_reference
 
 ERRORS = {
     "service_fault": "Step.SERVICE_FAULT",
@@ -24,6 +25,7 @@ MAX_INTERVAL = 43_200
 """Seconds. Source: SageMaker developer guide, "Retry policy for pipeline steps"."""
 MAX_EXPIRY = 14_400
 """Minutes. Source: as above."""
+_WHEN = {"completed": "Completed", "failed": "Failed", "stopped": "Stopped", "any": "Any"}
 _ISO_DURATION = re.compile(r"(?=.*\d)P(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+S)?)?", re.I)
 
 
@@ -178,3 +180,24 @@ def _iso(number: int) -> str:
         if number % size == 0:
             return f"P{number // size}D" if unit == "D" else f"PT{number // size}{unit}"
     return f"PT{number}S"
+
+
+def parse_depends_on(body: Map) -> Iterator[Dependency]:
+    """The steps that a step depends on, by the names that stand in its file."""
+    written = body.get("depends_on")
+    entries: Any = (
+        written if isinstance(written, Seq) else Seq([written], None) if isinstance(written, str) else ()
+    )
+    for index, entry in enumerate(entries):
+        at = origin(entries, index) or origin(body, "depends_on")
+        if is_reference(entry) or isinstance(entry, Failed):
+            continue  # told already
+        if isinstance(entry, str):
+            yield Dependency(entry, origin=at)
+        elif isinstance(entry, Map) and isinstance(entry.get("step"), str):
+            when = entry.get("when", "completed")
+            yield Dependency(
+                entry["step"],
+                _WHEN.get(when, "Completed") if isinstance(when, str) else "Completed",
+                origin(entry, "step"),
+            )

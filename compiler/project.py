@@ -85,6 +85,8 @@ class Settings:
     namespaces: Mapping[str, Namespace]
     name: str | None = None
     """The project's: as it is written, else that of the repository's remote."""
+    profile: str | None = None
+    """Of AWS's configuration files; None: the environment's."""
 
     def job_output(self, pipeline: str, step: str) -> str:
         """Where a training job writes whose step does not say: `s3://<bucket>/<prefix>/<pipeline>/<step>`."""
@@ -163,6 +165,7 @@ def settings(project: Project, target: str | None, overrides: Overrides, sink: S
         bucket_owner=_text(upload.get("bucket_owner")),
         namespaces={**namespaces, "vars": variables},
         name=_text(data.get("name")) or git_name(project.root),
+        profile=_text(chosen.get("profile")),
     )
 
 
@@ -234,6 +237,15 @@ def _choose(project: Project, target: str | None, sink: Sink) -> str | None:
     )
     sink.report("SW312", f"which target? {what}: give --target", place)
     return None
+
+
+def chosen_targets(text: str | None, start: Path) -> list[str | None]:
+    """The targets that `--target` means: `a,b`, or `all` those of the project that `start` belongs to. None, the
+    project's own choice, stands for what was not said; whether there are such targets is for `settings` to tell."""
+    named = list(dict.fromkeys(part.strip() for part in (text or "").split(",") if part.strip()))
+    if "all" in named:
+        return list(load(start, Sink()).targets) or [None]
+    return list(named) or [text]
 
 
 def _environment(data: Map) -> Namespace:

@@ -1,30 +1,23 @@
-"""Takes away what is ours: pipelines with their functions, and code that no version of any pipeline refers to."""
+"""Takes away pipelines that are ours, with their triggers and functions."""
 
 from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sagewright.compiler import eventbridge
 from sagewright.compiler.apply import Report, locked
 from sagewright.compiler.aws import AwsError, Clients
 from sagewright.compiler.compilation import Place
 from sagewright.compiler.definition import DefinitionError, parse, steps
 from sagewright.compiler.functions import NOT_FOUND, OWNER
 from sagewright.compiler.observe import describe
-from sagewright.compiler.plan import PROJECT, Deployed, Refused
+from sagewright.compiler.plan import PROJECT, TRIGGERS, Deployed, Refused
+from sagewright.compiler.trigger_changes import LiveTrigger, resource
 
 RUNNING = frozenset({"Executing", "Stopping"})
-BATCH = 1_000
-"""Objects that DeleteObjects takes at once."""
-_HASH = re.compile(r"[0-9a-f]{64}")
 _FUNCTION = re.compile(r"arn:[\w-]+:lambda:[\w-]+:\d{12}:function:([\w-]+)")
-
-
-# -- pipelines --------------------------------------------------------------------------------------------------------
 
 
 def look(name: str, clients: Clients, *, project: str | None, force: bool) -> Deployed:
@@ -54,6 +47,14 @@ def _executions(name: str, clients: Clients) -> list[dict[str, Any]]:
     return answer["PipelineExecutionSummaries"]
 
 
+def triggers_of(deployed: Deployed, name: str, clients: Clients) -> list[LiveTrigger]:
+    """The triggers that were made for a pipeline, whoever changed them since. Raises AwsError."""
+    if TRIGGERS not in deployed.tags:
+        return []
+    listing = eventbridge.list_triggers(clients, name)
+    return [trigger for trigger in eventbridge.read(name, listing, clients) if trigger.ours]
+
+
 def functions_of(deployed: Deployed, name: str, clients: Clients) -> list[str]:
     """The Lambda functions that a pipeline calls and that were made for it. Raises AwsError."""
     try:
@@ -78,13 +79,18 @@ def _owner(function: str, clients: Clients) -> str | None:
 
 
 def delete(place: Place, deployed: Deployed, clients: Clients, report: Report) -> None:
-    """Delete a pipeline and its functions, behind its lock: interrupted, it can be repeated. Raises Refused, AwsError.
+    """Delete a pipeline with its triggers and functions, behind its lock: interrupted, it can be repeated.
 
-    The functions go first: a second run finds them through the pipeline.
+    These go first: a second run finds them through the pipeline. Raises Refused, AwsError.
     """
     with locked(place, clients, report) as lock:
         if describe(place.name, clients) != deployed:
             raise Refused(f"pipeline `{place.name}` was changed while this was waiting", "look again")
+        for trigger in triggers_of(deployed, place.name, clients):
+            if lock is not None:
+                lock.hold()
+            eventbridge.remove(trigger.kind, resource(place.name, trigger.name), clients)
+            report(f"deleted trigger {trigger.name}")
         for function in functions_of(deployed, place.name, clients):
             if lock is not None:
                 lock.hold()
@@ -96,86 +102,3 @@ def delete(place: Place, deployed: Deployed, clients: Clients, report: Report) -
             "sagemaker", "delete_pipeline", PipelineName=place.name, ClientRequestToken=uuid.uuid4().hex
         )
         report(f"deleted {deployed.arn}")
-
-
-# -- code -------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Garbage:
-    """An object that nothing refers to. `size` in bytes."""
-
-    key: str
-    size: int
-
-
-def garbage(place: Place, clients: Clients, *, keep: frozenset[str], older: timedelta) -> list[Garbage]:
-    """Code and definitions below a prefix that no version of any pipeline of the account and region names.
-
-    `keep` are hashes that are wanted still; what is younger than `older` may be of an upsert that has not come to its
-    definition. Raises AwsError.
-    """
-    limit = datetime.now(UTC) - older
-    candidates = [
-        item
-        for folder in ("code/", "definitions/")
-        for item in _objects(place, f"{place.folder}{folder}", clients)
-        if item["LastModified"] < limit and _HASH.search(item["Key"])
-    ]
-    if not candidates:
-        return []
-    used = keep.union(*(_HASH.findall(text) for text in definitions(clients)))
-    return [
-        Garbage(item["Key"], item["Size"]) for item in candidates if not used & {*_HASH.findall(item["Key"])}
-    ]
-
-
-def _objects(place: Place, prefix: str, clients: Clients) -> Iterator[dict[str, Any]]:
-    token: str | None = None
-    while True:
-        page = clients.call(
-            "s3",
-            "list_objects_v2",
-            Bucket=place.bucket,
-            Prefix=prefix,
-            ContinuationToken=token,
-            ExpectedBucketOwner=place.bucket_owner,
-        )
-        yield from page.get("Contents", ())
-        token = page.get("NextContinuationToken")
-        if token is None:
-            return
-
-
-def definitions(clients: Clients) -> Iterator[str]:
-    """The text of every version of every pipeline of the account and region. Raises AwsError."""
-    for pipeline in clients.pages("sagemaker", "list_pipelines", "PipelineSummaries", MaxResults=100):
-        name = pipeline["PipelineName"]
-        versions = clients.pages(
-            "sagemaker", "list_pipeline_versions", "PipelineVersionSummaries", PipelineName=name
-        )
-        for version in versions:
-            found = clients.call(
-                "sagemaker",
-                "describe_pipeline",
-                PipelineName=name,
-                PipelineVersionId=version["PipelineVersionId"],
-            )
-            yield found.get("PipelineDefinition", "")
-
-
-def collect(place: Place, found: list[Garbage], clients: Clients) -> None:
-    """Delete objects. Raises AwsError."""
-    for start in range(0, len(found), BATCH):
-        objects = [{"Key": item.key} for item in found[start : start + BATCH]]
-        answer = clients.call(
-            "s3",
-            "delete_objects",
-            Bucket=place.bucket,
-            Delete={"Objects": objects, "Quiet": True},
-            ExpectedBucketOwner=place.bucket_owner,
-        )
-        for error in answer.get("Errors", ()):
-            raise AwsError(
-                f"s3://{place.bucket}/{error.get('Key')}: {error.get('Message')}", str(error.get("Code"))
-            )

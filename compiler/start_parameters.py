@@ -65,6 +65,13 @@ def declared(text: str) -> list[Parameter]:
 
 def check(parameters: Sequence[Parameter], given: Mapping[str, str]) -> None:
     """Raise Refused, with every mistake, where a start with `given` would not be what is meant."""
+    found = problems(parameters, given)
+    if found:
+        raise Refused("; ".join(found), "give parameters with -p NAME=VALUE, or --params FILE")
+
+
+def problems(parameters: Sequence[Parameter], given: Mapping[str, str | None]) -> list[str]:
+    """Every mistake in what a start is given. None is a value that nobody knows yet."""
     by_name = {parameter.name: parameter for parameter in parameters}
     found: list[str] = []
     for name, text in given.items():
@@ -72,11 +79,10 @@ def check(parameters: Sequence[Parameter], given: Mapping[str, str]) -> None:
             near = nearest(name, by_name)
             known = f"there are {listing(list(by_name))}" if by_name else "it has none"
             found.append(f"there is no parameter `{name}`; {f'did you mean `{near}`?' if near else known}")
-        elif problem := by_name[name].problem(text):
+        elif text is not None and (problem := by_name[name].problem(text)):
             found.append(f"`{name}` {problem}")
     missing = [p.name for p in parameters if p.default is None and p.name not in given]
     found += [f"`{name}` has no default, and must be given" for name in missing]
     if len(given) > MAX_PARAMETERS:
         found.append(f"these are {len(given)} parameters: SageMaker takes {MAX_PARAMETERS}")
-    if found:
-        raise Refused("; ".join(found), "give parameters with -p NAME=VALUE, or --params FILE")
+    return found

@@ -11,7 +11,7 @@ from yaml.nodes import Node
 
 from sagewright.compiler.diagnostics import Sink
 from sagewright.compiler.namespaces import NAMESPACES, Namespace, RefusedError, UnknownError
-from sagewright.compiler.source import Map, Origin, Seq, key_origin, origin
+from sagewright.compiler.source import Map, Origin, Seq, Text, key_origin, origin
 from sagewright.compiler.suggest import listing, nearest
 
 LITERAL_KEYS = ("kind", "uses", "version", "env")
@@ -128,7 +128,7 @@ def _plain(value: Any, node: Node | None) -> Any:
         isinstance(value, int) and value.bit_length() > MAX_BITS
     ):
         raise RefusedError("a number that is too large")
-    if isinstance(value, (Map, Seq)) or value is None or type(value) in (str, int, float, bool):
+    if isinstance(value, (Map, Seq, Text)) or value is None or type(value) in (str, int, float, bool):
         return value
     if isinstance(value, str):
         return str(value)

@@ -11,7 +11,7 @@ from typing import Any
 from sagewright.compiler.aws import MISSING, AwsError, Clients
 from sagewright.compiler.compilation import Compilation
 from sagewright.compiler.definition import DefinitionError, digest
-from sagewright.compiler.plan import PARALLELISM, PROJECT, TARGET, Deployed, Refused
+from sagewright.compiler.plan import DIGEST, PARALLELISM, PENDING, PROJECT, TARGET, Deployed, Refused
 
 _COMMIT = re.compile(r"commit ([0-9a-f]{7,64})")
 _NUMBER = re.compile(r"[1-9][0-9]*")
@@ -94,6 +94,20 @@ def point(alias: str, arn: str, version: int | None, clients: Clients) -> int:
         PipelineVersionAliasOperations={"Add": [alias]},
     )
     return number
+
+
+LOOKED_BACK = 30
+"""So many versions are looked at for the one that we deployed last."""
+
+
+def last_of_ours(name: str, deployed: Deployed, clients: Clients) -> tuple[int, str] | None:
+    """The newest version whose definition we deployed, by our tags, and its text. Raises Refused, AwsError."""
+    digests = {deployed.tags.get(DIGEST), deployed.tags.get(PENDING)} - {None}
+    for version in history(name, clients)[:LOOKED_BACK]:
+        text = definition(name, version.number, clients)
+        if _digest(text) in digests:
+            return version.number, text
+    return None
 
 
 def before(name: str, deployed: Deployed, clients: Clients) -> int:

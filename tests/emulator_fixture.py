@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import subprocess
 import sys
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +23,11 @@ REGION = "us-west-2"
 ACCOUNT = "123456789012"
 START = "from sagewright.compiler.commands.emulate import command; command()"
 
+SCENARIO = Path(__file__).with_name("scenario.yaml")
+
 READS = ("Describe", "List", "Get", "Head", "Search", "Filter")
+
+_SIGNED = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request")
 
 Answer = tuple[int, dict[str, str], bytes]
 Rule = Callable[["Call"], Answer | None]
@@ -29,11 +35,13 @@ Rule = Callable[["Call"], Answer | None]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request as AWS names it: `CreatePipeline`, `PutObject`; `key` is S3's."""
+    """A request as AWS names it: `CreatePipeline`, `PutObject`; `key` is S3's, `service` what it was signed for."""
 
     operation: str
     method: str
     key: str = ""
+    service: str = ""
+    path: str = ""
 
     @property
     def changes_something(self) -> bool:
@@ -87,7 +95,7 @@ class Proxy:
 
 def aws_error(call: Call, status: int, code: str, message: str) -> Answer:
     """An error as AWS's services answer it: JSON, or S3's XML."""
-    if not call.key and call.method == "POST":
+    if (not call.key and call.method == "POST") or call.operation.endswith(("Schedule", "Schedules")):
         body = f'{{"__type": "{code}", "message": "{message}"}}'
         return status, {"Content-Type": "application/x-amz-json-1.1"}, body.encode()
     text = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
@@ -102,6 +110,9 @@ def _call(method: str, path: str, headers: Any, body: bytes) -> Call:
         return Call(body.partition(b"&")[0].decode().removeprefix("Action="), "GET")
     if "/functions" in path:
         return Call("Lambda", method)
+    if path.startswith("/schedules"):
+        verb = {"POST": "Create", "PUT": "Update", "DELETE": "Delete", "GET": "Get"}[method]
+        return Call("ListSchedules" if path.startswith("/schedules?") else f"{verb}Schedule", method)
     resource, _, query = path.partition("?")
     key = resource.lstrip("/").partition("/")[2]
     kind = "Object" if key else "Bucket"
@@ -117,7 +128,12 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
 
         def handle_any(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            call = _call(self.command, self.path, self.headers, body)
+            found = _SIGNED.search(self.headers.get("Authorization") or "")
+            call = replace(
+                _call(self.command, self.path, self.headers, body),
+                service=found[1] if found else "",
+                path=self.path,
+            )
             proxy.journal.append(call)
             for rule in proxy.rules:
                 answer = rule(call)
@@ -164,23 +180,43 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
+@dataclass(frozen=True, slots=True)
+class Emulator:
+    """A `sagewright emulate` that runs; `said` is what it wrote before it was ready."""
+
+    process: subprocess.Popen[str]
+    url: str
+    said: str
+
+
+def start_emulator(*arguments: str, errors: int = subprocess.DEVNULL, cwd: Path | None = None) -> Emulator:
+    """A `sagewright emulate` on a free port of loopback. `errors` is where its error output goes."""
+    command = [sys.executable, "-c", START, "--port", "0", *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=cwd)
+    assert process.stdout is not None
+    said = ""
+    for line in process.stdout:
+        said += line
+        if "http://" in line:
+            url = next(word for word in line.split() if word.startswith("http://"))
+            return Emulator(process, url, said)
+    raise AssertionError(f"the emulator did not start: {said!r}")
+
+
 @contextlib.contextmanager
-def running_emulator() -> Iterator[str]:
+def running_emulator(*arguments: str) -> Iterator[str]:
     """The URL of a `sagewright emulate` on a free port of loopback."""
-    arguments = [sys.executable, "-c", START, "--port", "0"]
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert "http://" in line, f"the emulator did not start: {line!r}"
-        yield next(word for word in line.split() if word.startswith("http://"))
+    emulator = start_emulator(*arguments)
+    with emulator.process as process:
+        yield emulator.url
         process.terminate()
 
 
 @pytest.fixture(scope="session")
 def emulator_url() -> Iterator[str]:
-    """A running emulator, for all tests."""
+    """A running emulator, for all tests. Its steps end as `scenario.yaml` says: by their names."""
     pytest.importorskip("moto.server", reason="moto's server is not installed (sagewright[local])")
-    with running_emulator() as url:
+    with running_emulator("--scenario", str(SCENARIO), "--speed", "2000") as url:
         yield url
 
 

@@ -74,6 +74,9 @@ class FakeContext:
         assert code in CODES
         self.mistakes.append(Mistake(code, message, written(at), help, notes))
 
+    def default(self, parameter: ParameterRef) -> str | None:
+        return self.defaults.get(parameter.name)
+
     def find_step(self, name: str, at: Origin | None) -> Step | None:
         if name not in self.steps:
             self.error("SW301", f"unknown step `{name}`", at)

@@ -24,7 +24,7 @@ def impatient_clients(proxy: Proxy) -> Clients:
     clients, patient = Clients(REGION, proxy.url), library.READ_TIMEOUT
     library.READ_TIMEOUT = TIMEOUT
     try:
-        for service in ("sagemaker", "s3"):
+        for service in ("sagemaker", "s3", "scheduler", "events"):
             clients.client(service)
     finally:
         library.READ_TIMEOUT = patient
@@ -51,10 +51,7 @@ class Ordeal:
 
     def start_again(self) -> None:
         before = CHANGES[self.change][0]
-        with contextlib.suppress(self.aws.sagemaker.exceptions.ResourceNotFound):
-            self.aws.sagemaker.delete_pipeline(PipelineName="abalone")
-        for key in self.aws.objects():
-            self.aws.s3.delete_object(Bucket=BUCKET, Key=key)
+        self.aws.clear()
         if before is not None:
             self.aws.upsert(before)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 NO_SDK = "the SageMaker SDK is not installed: set SAGEWRIGHT_SDK_PYTHON to an interpreter that has it, or make .venv-sdk"
+NO_SDK2 = "SageMaker SDK 2.257 is not installed: set SAGEWRIGHT_SDK2_PYTHON to an interpreter that has it, or make .venv-sdk2"
 
 
 def sdk_python() -> str | None:
@@ -24,6 +25,12 @@ def sdk_python() -> str | None:
     except PackageNotFoundError:
         return None
     return sys.executable
+
+
+def sdk2_python() -> str | None:
+    """An interpreter with SDK 2.257: SAGEWRIGHT_SDK2_PYTHON or `.venv-sdk2`'s; None where there is none."""
+    own = ROOT / ".venv-sdk2" / "bin" / "python"
+    return os.environ.get("SAGEWRIGHT_SDK2_PYTHON") or (str(own) if own.exists() else None)
 
 
 def sdk_environment(region: str = "us-west-2") -> dict[str, str]:

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from itertools import groupby
 from pathlib import Path
 
 from sagewright import steps
+from sagewright.compiler.access import PURPOSES, Grounds, policy
 from sagewright.compiler.commands.explain import page
 from sagewright.compiler.diagnostics import CODES
 from sagewright.compiler.manual import NOTE, Manual, common_keys, key_table, manual, markdown
@@ -34,6 +36,10 @@ GROUPS = {
     "9": "Warnings",
 }
 """What the codes of a hundred are about, by its digit."""
+EXAMPLE = Grounds(
+    "us-west-2", "123456789012", "acme-ml", roles=("arn:aws:iam::123456789012:role/SageMakerRole",)
+)
+"""Of the policies in the guide."""
 _INTRODUCTION = """\
 <!-- Made by tools/generate_docs.py from compiler/codes/: change it there. -->
 # Diagnostics
@@ -67,7 +73,13 @@ def generate() -> dict[str, str]:
         f"{STEPS}/README.md": kinds(manuals),
         **pages,
     }
-    return {**reference, **dict(pictures())}
+    return {**reference, **dict(policies()), **dict(pictures())}
+
+
+def policies() -> Iterator[tuple[str, str]]:
+    """What `sagewright policy` writes for an example of a target."""
+    for purpose in PURPOSES:
+        yield f"docs/guide/policies/{purpose}.json", json.dumps(policy(purpose, EXAMPLE), indent=2) + "\n"
 
 
 def pictures() -> Iterator[tuple[str, str]]:

@@ -112,7 +112,7 @@ def _rich(value: Any) -> Any:
 
 def read_given(scenario: str | None, flags: Map, names: Names, sink: Sink) -> Given | None:
     """What the file and the flags say together, the flags first. None (reported) where that is not fit."""
-    written = _scenario(scenario, sink) if scenario is not None else Map()
+    written = read_scenario(scenario, sink) if scenario is not None else Map()
     if written is None:
         return None
     data = merge(written, flags)
@@ -121,7 +121,8 @@ def read_given(scenario: str | None, flags: Map, names: Names, sink: Sink) -> Gi
     return given(data, names, sink)
 
 
-def _scenario(written: str, sink: Sink) -> Map | None:
+def read_scenario(written: str, sink: Sink) -> Map | None:
+    """A scenario file, or a test of a file; None (reported) where it is not fit."""
     file, colons, name = written.partition("::")
     path = Path(file)
     if colons:

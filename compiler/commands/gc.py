@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
+from functools import cache
+from typing import TYPE_CHECKING
 
 import click
 
 from sagewright.compiler.commands.options import load
-from sagewright.compiler.commands.where import Where, aws_options, confirm
+from sagewright.compiler.commands.where import Where, confirm, each_target
+
+if TYPE_CHECKING:
+    from sagewright.compiler.collect import Stale
 
 _AGE = re.compile(r"(\d{1,5})([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
@@ -22,14 +28,14 @@ def _age(_ctx: click.Context, _param: click.Parameter, text: str) -> timedelta:
 
 
 @click.command("gc")
-@aws_options
+@each_target
 @click.option(
     "--older-than", default="7d", show_default=True, callback=_age, help="Leave alone what is younger."
 )
 @click.option("--dry-run", is_flag=True, help="Only list.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 def command(at: Where, older_than: timedelta, dry_run: bool, yes: bool) -> int:
-    """Delete uploaded code that no version of any pipeline refers to.
+    """Delete uploaded code, and versions of Lambda functions of ours, that no version of any pipeline refers to.
 
     Looks at every version of every pipeline of the account and region, and at the project's files. What is younger
     than --older-than may be of an upsert that is still running, and stays. Pipelines of other accounts are not seen:
@@ -40,25 +46,60 @@ def command(at: Where, older_than: timedelta, dry_run: bool, yes: bool) -> int:
       sagewright gc --dry-run
       sagewright gc --target prod --older-than 90d --yes
     """
-    from sagewright.compiler import remove
+    from sagewright.compiler import collect
     from sagewright.compiler.plan import Refused
 
-    at.guard()
     place = at.compilation("gc").place
     if place.bucket is None:
         raise Refused("no bucket is known", "set `bucket:`, or pass --bucket")
+    needed = _needed(at)
+
+    @cache
+    def used() -> frozenset[str]:
+        return needed | collect.mentioned(at.clients)
+
+    found = collect.garbage(place, at.clients, used=used, older=older_than)
+    versions = _versions(at, used, older_than)
+    for item in found:
+        click.echo(f"s3://{place.bucket}/{item.key} ({item.size:,} bytes)")
+    for version in versions:
+        click.echo(str(version))
+    total = sum(item.size for item in found)
+    click.echo(f"{len(found)} objects, {total:,} bytes, that nothing refers to")
+    count = f"{len(found)} objects"
+    if versions:
+        click.echo(f"{len(versions)} versions of Lambda functions that nothing refers to")
+        count += f" and {len(versions)} versions"
+    if (found or versions) and not dry_run and confirm(f"Delete {count}?", yes):
+        collect.collect(place, found, at.clients)
+        collect.discard(versions, at.clients)
+        click.echo(f"deleted {count}")
+    return 0
+
+
+def _needed(at: Where) -> frozenset[str]:
+    """What the project's files need. Raises Refused where they do not compile."""
+    from sagewright.compiler import collect
+    from sagewright.compiler.plan import Refused
+
     results, _ = load([], at.options)
-    if any(not result.ok for result in results):
+    compiled = [result.compilation for result in results if result.compilation is not None]
+    if len(compiled) != len(results):
         raise Refused(
             "not every pipeline of the project compiles: what they need is not known", "run `check`"
         )
-    keep = frozenset(u.asset.digest for r in results if r.compilation for u in r.compilation.uploads)
-    found = remove.garbage(place, at.clients, keep=keep, older=older_than)
-    for item in found:
-        click.echo(f"s3://{place.bucket}/{item.key} ({item.size:,} bytes)")
-    total = sum(item.size for item in found)
-    click.echo(f"{len(found)} objects, {total:,} bytes, that nothing refers to")
-    if found and not dry_run and confirm(f"Delete {len(found)} objects?", yes):
-        remove.collect(place, found, at.clients)
-        click.echo(f"deleted {len(found)} objects")
-    return 0
+    return frozenset[str]().union(*map(collect.wanted, compiled))
+
+
+def _versions(at: Where, used: Callable[[], frozenset[str]], older: timedelta) -> list[Stale]:
+    """Without the right to list functions there is a word, and no list."""
+    from sagewright.compiler import collect
+    from sagewright.compiler.aws import DENIED, AwsError
+
+    try:
+        return collect.stale(at.clients, used=used, older=older)
+    except AwsError as error:
+        if error.code not in DENIED:
+            raise
+        click.echo(f"Lambda functions are not looked at: {error.message}", err=True)
+        return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,12 @@ import click
 
 from sagewright.compiler.diagnostics import Diagnostic, Sink
 from sagewright.compiler.driver import Result, WorkerLost, clashes, compile_many, find_pipelines
-from sagewright.compiler.project import Overrides
+from sagewright.compiler.project import Overrides, chosen_targets
 
 FORMATS = ("text", "oneline", "json", "sarif", "github")
 USAGE_CODES = frozenset(("SW312", "SW314"))
 """Mistakes of the command line's, not of a file's: exit code 2."""
+TARGETS_HELP = "Target of the project file; several with commas, or `all`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def compile_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(
         (
             click.argument("paths", nargs=-1, type=click.Path()),
-            click.option("--target", "-t", metavar="NAME", help="Target of the project file."),
+            click.option("--target", "-t", metavar="NAME", help=TARGETS_HELP),
             click.option(
                 "--var", metavar="K=V", multiple=True, help="Set a declared variable; may be repeated."
             ),
@@ -89,17 +90,34 @@ def _assignment(text: str) -> tuple[str, str]:
 def load(
     paths: list[Path], options: Options, *, jobs: int | None = None
 ) -> tuple[list[Result], list[Diagnostic]]:
-    """Compile what `paths` mean. Returns the results and every diagnostic, each once. `jobs` as of `compile_many`."""
+    """Compile what `paths` mean, for each target. Returns the results, target by target, and every diagnostic, each
+    once. `jobs` as of `compile_many`."""
     sink = Sink()
     files = find_pipelines(paths, sink)
+    targets = targets_of(options, files)
+    found = list(sink.diagnostics)
     try:
-        results = list(
-            _with_progress(compile_many(files, options.target, options.overrides, jobs=jobs), len(files))
-        )
+        compiled = _compiled(files, targets, options, jobs)
+        results = list(_with_progress(compiled, len(files) * len(targets)))
     except WorkerLost as error:
         raise click.ClickException(f"{error}; name fewer pipelines at a time") from error
-    found = [*sink.diagnostics, *(d for result in results for d in result.diagnostics), *clashes(results)]
+    for start in range(0, len(results), max(1, len(files))):
+        of_target = results[start : start + len(files)]
+        found += [d for result in of_target for d in result.diagnostics]
+        found += clashes(of_target)
     return results, sorted(set(found), key=Diagnostic.sort_key)
+
+
+def targets_of(options: Options, files: Sequence[Path] = ()) -> list[str | None]:
+    """The targets that were asked for: those of the first file's project, without one of the working directory's."""
+    return chosen_targets(options.target, files[0] if files else Path.cwd())
+
+
+def _compiled(
+    files: list[Path], targets: Sequence[str | None], options: Options, jobs: int | None
+) -> Iterator[Result]:
+    for target in targets:
+        yield from compile_many(files, target, options.overrides, jobs=jobs)
 
 
 def workers() -> int:

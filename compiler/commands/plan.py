@@ -68,6 +68,7 @@ def command(
     Examples:
       sagewright plan
       sagewright plan --target prod --out plan.json && sagewright upsert --plan plan.json
+      sagewright plan --target prod-eu,prod-us       # or --target all
       sagewright plan --format markdown > comment.md
       sagewright plan --detailed-exitcode     # 0: nothing to do, 3: changes
     """
@@ -94,8 +95,8 @@ def survey(fleet: Fleet, compilations: list[Compilation], *, whole: bool) -> tup
     progress.clear()
     plans = [outcome for outcome in outcomes if isinstance(outcome, Plan)]
     failures = [
-        (c.name, outcome)
-        for c, outcome in zip(compilations, outcomes, strict=True)
+        (name, outcome)
+        for name, outcome in zip(names(compilations), outcomes, strict=True)
         if isinstance(outcome, Failure)
     ]
     code = complain_all(failures)
@@ -103,6 +104,12 @@ def survey(fleet: Fleet, compilations: list[Compilation], *, whole: bool) -> tup
     if whole and not failures:
         orphans, code = _orphans(fleet, compilations)
     return Report(plans, failures, orphans), INTERRUPTED if interrupted else code
+
+
+def names(compilations: Sequence[Compilation]) -> list[str]:
+    """What messages call each; with its target where there are several."""
+    several = len({made.target for made in compilations}) > 1
+    return [f"{made.target}: {made.name}" if several else made.name for made in compilations]
 
 
 def _orphans(fleet: Fleet, compilations: Sequence[Compilation]) -> tuple[list[Orphaned] | None, int]:

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sagewright.compiler.commands.options import Options, exit_code, load, report, workers
+from sagewright.compiler.commands.options import Options, exit_code, load, report, targets_of, workers
 from sagewright.compiler.compilation import Compilation
+from sagewright.compiler.diagnostics import Diagnostic
+from sagewright.compiler.driver import Result
 
 if TYPE_CHECKING:
     from sagewright.compiler.fleet import Failure
@@ -41,16 +43,14 @@ def jobs_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def compile_all(paths: list[Path], options: Options) -> tuple[list[Compilation], int]:
-    """Compile everything, or nothing is done. AWS_REGION helps where the project names no region."""
+    """Compile everything for every target, or nothing is done. AWS_REGION helps where a target names no region."""
     region = os.environ.get("AWS_REGION")
-    results, diagnostics = load(paths, options, jobs=workers())
-    lacking = any(d.code == "SW806" for d in diagnostics) or any(
-        r.compilation is not None and r.compilation.region is None for r in results
-    )
-    if region and lacking:
-        results, diagnostics = load(
-            paths, replace(options, overrides=replace(options.overrides, region=region)), jobs=workers()
-        )
+    results: list[Result] = []
+    diagnostics: list[Diagnostic] = []
+    for target in targets_of(options, paths):
+        of_target, found = _compile(paths, replace(options, target=target), region)
+        results += of_target
+        diagnostics += [d for d in found if d not in diagnostics]
     report(diagnostics, results, "text")
     compilations = [result.compilation for result in results if result.compilation is not None]
     for compilation in compilations:
@@ -59,7 +59,34 @@ def compile_all(paths: list[Path], options: Options) -> tuple[list[Compilation],
                 f"AWS_REGION is {region}, and the target `{compilation.target}` is in {compilation.region}: "
                 "unset it, or pass --region"
             )
+    _require_apart(compilations)
     return compilations, exit_code(diagnostics)
+
+
+def _compile(
+    paths: list[Path], options: Options, region: str | None
+) -> tuple[list[Result], list[Diagnostic]]:
+    results, diagnostics = load(paths, options, jobs=workers())
+    lacking = any(d.code == "SW806" for d in diagnostics) or any(
+        r.compilation is not None and r.compilation.region is None for r in results
+    )
+    if not (region and lacking):
+        return results, diagnostics
+    overrides = replace(options.overrides, region=region)
+    return load(paths, replace(options, overrides=overrides), jobs=workers())
+
+
+def _require_apart(compilations: Iterable[Compilation]) -> None:
+    """Two targets must not mean the same pipeline: whichever came last would win."""
+    first: dict[tuple[str | None, ...], Compilation] = {}
+    for made in compilations:
+        key = (made.name.lower(), made.region, made.account, made.profile)
+        other = first.setdefault(key, made)
+        if other.target != made.target:
+            raise click.UsageError(
+                f"the targets `{other.target}` and `{made.target}` are the same account and region, and both have "
+                f"a pipeline `{made.name}`: give one of them a `name_suffix:`"
+            )
 
 
 def complain(message: str, hint: str | None = None) -> None:
@@ -89,6 +116,8 @@ def complain_all(failures: Iterable[tuple[str, Failure]]) -> int:
 def _said(name: str, failure: Failure) -> str:
     from sagewright.compiler.aws import FOR_ALL
 
+    if failure.target is not None and failure.kind == "failed":
+        return f"target `{failure.target}`: {failure.message} [{failure.code}]"
     if failure.code in FOR_ALL:
         return f"{failure.message} [{failure.code}]"
     if failure.kind == "failed":

@@ -8,10 +8,11 @@ from typing import Any
 
 import click
 
-from sagewright.compiler.commands.assumptions import assumptions, read_given, read_prices
-from sagewright.compiler.commands.options import Options, compile_options, exit_code, report
-from sagewright.compiler.commands.subject import Subject, subjects
+from sagewright.compiler.commands.assumptions import assumptions, read_prices
+from sagewright.compiler.commands.options import Options, compile_options
+from sagewright.compiler.commands.subject import Subject, given_for, one_subject
 from sagewright.compiler.diagnostics import Sink
+from sagewright.compiler.engine.cost import Prices
 from sagewright.compiler.engine.given import Given
 
 _RUN = ("Succeeded", "CompletedWithFailures")
@@ -112,14 +113,9 @@ def command(
         raise click.UsageError("--prices is for --runs")
     if given["fail_rate"] and not runs:
         raise click.UsageError("--fail-rate is for --runs: nothing is drawn otherwise")
-    subject = _subject(ctx, paths, options)
-    sink = Sink()
-    sink.texts.update(subject.texts)
-    assumed = read_given(scenario, assumptions(subject.names, **given), subject.names, sink)
-    costs = read_prices(prices, sink) if prices else None
-    if sink.failed or assumed is None:
-        _refuse(ctx, sink)
-    assert assumed is not None
+    subject = one_subject(ctx, paths, options)
+    assumed = given_for(ctx, subject, scenario, assumptions(subject.names, **given))
+    costs = _prices(ctx, prices)
     from sagewright.compiler.engine.parameters import Refused
 
     try:
@@ -129,26 +125,19 @@ def command(
             ctx.exit(_sample(subject, assumed, runs, seed, costs, format_))
         ctx.exit(_once(subject, assumed, format_))
     except Refused as error:
-        raise click.UsageError(f"SageMaker refuses to start: {error}") from None
+        raise click.UsageError(f"SageMaker refuses: {error}") from None
 
 
-def _subject(ctx: click.Context, paths: list[Path], options: Options) -> Subject:
-    """The one pipeline that is meant; exits where it has errors."""
-    found, diagnostics, results = subjects(paths, options)
-    report(diagnostics, results, "text")
-    if exit_code(diagnostics):
-        ctx.exit(exit_code(diagnostics))
-    if len(found) != 1:
-        raise click.UsageError(f"these are {len(found)} pipelines: name one")
-    return found[0]
+def _prices(ctx: click.Context, path: Path | None) -> Prices | None:
+    """Exits where something is wrong with the file."""
+    sink = Sink()
+    found = read_prices(path, sink) if path else None
+    if sink.failed:
+        from sagewright.compiler.render import render
 
-
-def _refuse(ctx: click.Context, sink: Sink) -> None:
-    """Show what is wrong with the assumptions: with the flags it is wrong usage, with a file a finding."""
-    from sagewright.compiler.render import render
-
-    click.echo(render(sink.diagnostics, sink.texts, "text"), err=True)
-    ctx.exit(1 if any(d.span is not None for d in sink.diagnostics) else 2)
+        click.echo(render(sink.diagnostics, sink.texts, "text"), err=True)
+        ctx.exit(1)
+    return found
 
 
 def _once(subject: Subject, given: Given, format_: str) -> int:

@@ -7,22 +7,28 @@ from pathlib import Path
 
 import click
 
-from sagewright.compiler.commands.options import Options, load
+from sagewright.compiler.commands.assumptions import read_given
+from sagewright.compiler.commands.options import Options, exit_code, load, report
+from sagewright.compiler.compilation import Compilation
 from sagewright.compiler.definition import DefinitionError
-from sagewright.compiler.diagnostics import Diagnostic
+from sagewright.compiler.diagnostics import Diagnostic, Sink
 from sagewright.compiler.driver import Result
 from sagewright.compiler.engine.blueprint import blueprint
-from sagewright.compiler.engine.given import Names
+from sagewright.compiler.engine.given import Given, Names
 from sagewright.compiler.graph import Program
 from sagewright.compiler.project import display
+from sagewright.compiler.source import Map
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A pipeline that can be executed. `texts` are the files that diagnostics point into."""
+    """A pipeline that can be executed. `texts` are the files that diagnostics point into, `path` is the pipeline's own;
+    a definition that was given as JSON has no `compilation`."""
 
     names: Names
     texts: dict[str, str]
+    path: Path
+    compilation: Compilation | None = None
 
     @property
     def name(self) -> str:
@@ -42,11 +48,36 @@ def subjects(paths: list[Path], options: Options) -> tuple[list[Subject], list[D
     return found, diagnostics, results
 
 
+def one_subject(ctx: click.Context, paths: list[Path], options: Options) -> Subject:
+    """The one pipeline that is meant; exits where it has errors."""
+    found, diagnostics, results = subjects(paths, options)
+    report(diagnostics, results, "text")
+    if exit_code(diagnostics):
+        ctx.exit(exit_code(diagnostics))
+    if len(found) != 1:
+        raise click.UsageError(f"these are {len(found)} pipelines: name one")
+    return found[0]
+
+
+def given_for(ctx: click.Context, subject: Subject, scenario: str | None, flags: Map) -> Given:
+    """What a scenario file and flags say together; exits where something is wrong with them: with the flags it is
+    wrong usage, with a file a finding."""
+    sink = Sink()
+    sink.texts.update(subject.texts)
+    found = read_given(scenario, flags, subject.names, sink)
+    if found is None or sink.failed:
+        from sagewright.compiler.render import render
+
+        click.echo(render(sink.diagnostics, sink.texts, "text"), err=True)
+        ctx.exit(1 if any(d.span is not None for d in sink.diagnostics) else 2)
+    return found
+
+
 def _of_definition(path: Path) -> Subject:
     shown = display(path)
     try:
         plan = blueprint(path.read_text(encoding="utf-8"))
-        return Subject(Names(plan, pipeline=path.stem), {})
+        return Subject(Names(plan, pipeline=path.stem), {}, path)
     except (OSError, UnicodeDecodeError) as error:
         raise click.ClickException(
             f"cannot read {shown}: {getattr(error, 'strerror', None) or error}"
@@ -64,7 +95,7 @@ def _of_pipeline(result: Result) -> Subject:
         raise click.ClickException(f"{result.source} cannot be executed: {error}") from None
     compilation = result.compilation
     names = Names(plan, _groups(result.program), compilation.name, compilation.parallelism)
-    return Subject(names, result.texts)
+    return Subject(names, result.texts, Path(result.source), compilation)
 
 
 def _groups(program: Program | None) -> dict[str, tuple[str, ...]]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sagewright.compiler.commands.options import Options, compile_options
-from sagewright.compiler.commands.plan import survey
+from sagewright.compiler.commands.plan import names, survey
 from sagewright.compiler.commands.session import (
     INTERRUPTED,
     REFUSED,
@@ -75,12 +75,14 @@ def command(
     """Create pipelines in AWS, or update them: code, definition, role, description, parallelism and tags.
 
     Shows what it will do, and asks. What has not changed is left alone; what somebody else changed is not overwritten
-    without --force. Interrupted, running it again completes it. One that fails does not stop the others.
+    without --force. Interrupted, running it again completes it. One that fails does not stop the others. With several
+    targets nothing is changed unless the credentials are right for all of them.
 
     \b
     Examples:
       sagewright upsert
       sagewright upsert pipelines/churn --target prod --yes
+      sagewright upsert --target prod-eu,prod-us --yes   # or --target all
       sagewright upsert --target prod --plan plan.json
       sagewright upsert --prune --yes --alias live
       sagewright upsert --endpoint-url http://127.0.0.1:5000 --bucket my-bucket
@@ -91,8 +93,8 @@ def command(
         raise click.UsageError("--prune is for the whole project: name no pipelines with it")
     kept = _read(plan_file) if plan_file else None
     if kept and options.target is None:
-        options = replace(options, target=kept[0].target if kept[0].target != "default" else None)
-    sources = [Path(entry.source) for entry in kept or ()] if not paths else []
+        options = replace(options, target=",".join(dict.fromkeys(entry.target for entry in kept)))
+    sources = [Path(source) for source in dict.fromkeys(e.source for e in kept or ())] if not paths else []
     compilations, code = compile_all(paths or sources, options)
     if code == 0:
         upsert = _Upsert(
@@ -123,12 +125,16 @@ class _Upsert:
         self._force = force
         self._prune = prune
         self._machine = machine
+        self._several = False
         self._results: list[dict[str, Any]] = []
 
     def run(self, compilations: list[Compilation], kept: list[Kept] | None, *, whole: bool) -> int:
         """The exit code."""
+        self._several = len({made.target for made in compilations}) > 1
         report, code = survey(self._fleet, [_with_commit(c) for c in compilations], whole=whole)
-        if code != INTERRUPTED:
+        if any(failure.target is not None for _, failure in report.failures):
+            click.echo("nothing was changed: every target must be open first", err=True)
+        elif code != INTERRUPTED:
             accepted, refused = self._accept(report, kept)
             code = max(code, refused)
             pruned = list(report.orphans or ()) if self._prune else []
@@ -169,7 +175,8 @@ class _Upsert:
                 complain(error.message, error.hint)
         for orphan in report.orphans or ():
             left = "" if self._prune else ": its file is gone; --prune deletes it"
-            self._say(f"{'delete' if self._prune else 'orphaned'} pipeline {orphan.name}{left}")
+            where = f" (target {orphan.target})" if self._several else ""
+            self._say(f"{'delete' if self._prune else 'orphaned'} pipeline {orphan.name}{where}{left}")
         return accepted, 0 if len(accepted) == len(report.plans) else REFUSED
 
     def _confirm(self, plans: list[Plan], pruned: list[Orphaned]) -> bool:
@@ -186,15 +193,17 @@ class _Upsert:
         changing = sum(plan.action != "unchanged" for plan in plans)
         progress = Progress("done", changing)
 
-        def say(name: str, line: str) -> None:
+        def say(target: str, name: str, line: str) -> None:
             progress.clear()
-            self._say(line if changing == 1 else f"{name}: {line}")
+            called = f"{target}: {name}" if self._several else name
+            self._say(line if changing == 1 else f"{called}: {line}")
 
         outcomes, interrupted = self._fleet.carry_out(plans, say=say, force=self._force, done=progress)
         progress.clear()
         pairs = list(zip(plans, outcomes, strict=True))
         self._results += [_shown(p, o.action, o) for p, o in pairs if isinstance(o, Result)]
-        failures = [(p.compilation.name, o) for p, o in pairs if not isinstance(o, Result)]
+        called = names([plan.compilation for plan in plans])
+        failures = [(n, o) for n, o in zip(called, outcomes, strict=True) if not isinstance(o, Result)]
         code = complain_all(failures)
         if failures and len(plans) > 1:
             done = len(plans) - len(failures)
@@ -210,7 +219,7 @@ class _Upsert:
     def _remove(self, pruned: list[Orphaned]) -> list[tuple[str, Failure]]:
         from sagewright.compiler.fleet import Failure
 
-        outcomes, _ = self._fleet.remove(pruned, say=lambda _, line: self._say(line))
+        outcomes, _ = self._fleet.remove(pruned, say=lambda target, name, line: self._say(line))
         return [
             (orphan.name, o) for orphan, o in zip(pruned, outcomes, strict=True) if isinstance(o, Failure)
         ]

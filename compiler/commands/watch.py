@@ -55,9 +55,14 @@ def follow(arn: str, clients: Clients, interval: float) -> int:
     """Show an execution until it has ended; the exit code that stands for its status."""
     from sagewright.compiler import executions
 
-    live = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb" and "CI" not in os.environ
-    found = executions.watch(arn, clients, _table() if live else _lines(), interval=interval)
+    found = executions.watch(arn, clients, viewer(), interval=interval)
     return 0 if found.status == "Succeeded" else REFUSED
+
+
+def viewer() -> Callable[[Snapshot], None]:
+    """Shows an execution again and again: a table on a terminal, elsewhere a line for each change."""
+    live = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb" and "CI" not in os.environ
+    return _table() if live else _lines()
 
 
 def _lines() -> Callable[[Snapshot], None]:

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import update_wrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from sagewright.compiler.commands.options import Options, exit_code, load, report
+from sagewright.compiler.commands.options import (
+    TARGETS_HELP,
+    Options,
+    exit_code,
+    load,
+    report,
+    targets_of,
+)
 from sagewright.compiler.commands.session import FAILED, REFUSED, complain
 from sagewright.compiler.compilation import Compilation
 from sagewright.compiler.diagnostics import Sink
@@ -105,7 +112,8 @@ def where(options: Options, endpoint_url: str | None) -> Where:
         raise click.UsageError(
             f"AWS_REGION is {env}, and the target is in {region}: unset it, or pass --region"
         )
-    return Where(options, found, Survey(Clients(region or env, endpoint_url)))
+    profile = found.profile if found else None
+    return Where(options, found, Survey(Clients(region or env, endpoint_url, profile=profile)))
 
 
 def aws_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -114,6 +122,36 @@ def aws_options(command: Callable[..., Any]) -> Callable[..., Any]:
     What it returns is its exit code; Refused and AwsError are shown.
     """
 
+    def one(options: Options, endpoint_url: str | None, **rest: Any) -> int:
+        if len(targets_of(options)) > 1:
+            raise click.UsageError(f"this takes one target, not `{options.target}`")
+        return handled(lambda: command(where(options, endpoint_url), **rest))
+
+    return _with_options(command, one, "Target of the project file.")
+
+
+def each_target(command: Callable[..., Any]) -> Callable[..., Any]:
+    """As `aws_options`, for a command that is done for several targets in turn.
+
+    The command is not begun before the credentials were seen to be right for all; it ends with the worst of its codes.
+    """
+
+    def each(options: Options, endpoint_url: str | None, **rest: Any) -> int:
+        targets = targets_of(options)
+        places = [where(replace(options, target=target), endpoint_url) for target in targets]
+        code = max([handled(at.guard) for at in places])
+        if code and len(places) > 1:
+            click.echo("nothing was done: every target must be open first", err=True)
+        for at in places if not code else ():
+            if len(places) > 1:
+                click.echo(f"target {at.target}:")
+            code = max(code, handled(lambda at=at: command(at, **rest)))
+        return code
+
+    return _with_options(command, each, TARGETS_HELP)
+
+
+def _with_options(command: Callable[..., Any], run: Callable[..., int], about: str) -> Callable[..., Any]:
     def wrapped(
         target: str | None,
         region: str | None,
@@ -123,12 +161,12 @@ def aws_options(command: Callable[..., Any]) -> Callable[..., Any]:
         **rest: Any,
     ) -> None:
         options = Options(target, Overrides(region, bucket, prefix))
-        raise click.exceptions.Exit(handled(lambda: command(where(options, endpoint_url), **rest)))
+        raise click.exceptions.Exit(run(options, endpoint_url, **rest))
 
     update_wrapper(wrapped, command)
     for option in reversed(
         (
-            click.option("--target", "-t", metavar="NAME", help="Target of the project file."),
+            click.option("--target", "-t", metavar="NAME", help=about),
             click.option("--region", metavar="REGION", help="Over the target's region."),
             click.option("--bucket", metavar="BUCKET", help="Over the target's bucket."),
             click.option("--prefix", metavar="PREFIX", help="Over the target's key prefix."),

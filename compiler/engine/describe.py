@@ -27,7 +27,7 @@ JOBS: Mapping[str, tuple[str, str]] = {
     "InferenceComponent": ("InferenceComponent", "inference-component"),
 }
 """By step type: the prefix of the members `<prefix>Name` and `<prefix>Arn`, and the ARN's kind of resource."""
-NAME_LENGTH = {"Tuning": 32}
+NAME_LENGTH = {"Tuning": 32, "AutoML": 32}
 SUMMARIES = 50
 """Of a tuning job, that can be referred to. Source: the SDK's `get_top_model_s3_uri`."""
 
@@ -55,7 +55,7 @@ def _name(task: Task, identity: Identity, given: Any) -> str | Unknown:
     suffix = hashlib.sha256(seed.encode()).hexdigest()[:10]
     if isinstance(given, Unknown):
         return given
-    prefix = given or f"pipelines-{identity.execution_id}-{task.name}"
+    prefix = given or f"pipelines-{identity.execution_id}-{task.name.replace('_', '-')}"
     limit = NAME_LENGTH.get(task.type, 63) - len(suffix) - 1
     return f"{prefix[:limit].rstrip('-')}-{suffix}"
 

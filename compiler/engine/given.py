@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sagewright.compiler.definition import steps
@@ -49,12 +49,14 @@ TYPES: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What a simulation is given. `after` and `stop_at` are seconds."""
+    """What a simulation is given. `after` and `stop_at` are seconds; `retry` is what holds once the execution is taken
+    up again, None where it is not."""
 
     scenario: Scenario = field(default_factory=Scenario)
     select: tuple[str, ...] = ()
     after: float | None = None
     stop_at: float | None = None
+    retry: Scenario | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,24 +100,36 @@ class Names:
 def given(data: Map, names: Names, sink: Sink) -> Given:
     """What a mapping (checked against its schema) gives. Mistakes go to the sink, and are left out."""
     _check_parameters(data, names, sink)
-    behaviours: dict[str, Behaviour] = {}
+    scenario = Scenario(
+        parameters=dict(data.get("parameters") or {}),
+        steps=_behaviours(data, names, sink),
+        durations=_durations(data, names, sink),
+        files=draws(data.get("files") or {}, sink),
+        parallelism=data.get("parallelism", names.parallelism),
+    )
+    again = data.get("retry")
+    return Given(
+        scenario,
+        tuple(selected(data.get("select") or Seq(), names, sink)),
+        _seconds(data.get("after")),
+        _seconds(data.get("stop_at")),
+        replace(scenario, steps={**scenario.steps, **_behaviours(again, names, sink)})
+        if again is not None
+        else None,
+    )
+
+
+def _behaviours(data: Map, names: Names, sink: Sink) -> dict[str, Behaviour]:
+    """How each step behaves that is spoken of."""
+    found: dict[str, Behaviour] = {}
     written = data.get("steps") or Map()
     for name, body in written.items():
         meant = names.meant(name)
         if not meant:
             unknown_step(name, names, key_origin(written, name), sink)
         for step in meant:
-            behaviours[step] = _behaviour(body or Map(), step, names, sink)
-    durations = _durations(data, names, sink)
-    scenario = Scenario(
-        parameters=dict(data.get("parameters") or {}),
-        steps=behaviours,
-        durations=durations,
-        files=draws(data.get("files") or {}, sink),
-        parallelism=data.get("parallelism", names.parallelism),
-    )
-    select = tuple(selected(data.get("select") or Seq(), names, sink))
-    return Given(scenario, select, _seconds(data.get("after")), _seconds(data.get("stop_at")))
+            found[step] = _behaviour(body or Map(), step, names, sink)
+    return found
 
 
 def _durations(data: Map, names: Names, sink: Sink) -> dict[str, float | Draw]:

@@ -9,12 +9,13 @@ from typing import Any
 
 from sagewright.compiler.engine.blueprint import Blueprint
 from sagewright.compiler.engine.cache import MemoryCache
+from sagewright.compiler.engine.events import NotRunning
 from sagewright.compiler.engine.given import Given
-from sagewright.compiler.engine.parameters import resolve
+from sagewright.compiler.engine.parameters import Refused, resolve
 from sagewright.compiler.engine.scheduler import Execution
 from sagewright.compiler.engine.scope import Identity
 from sagewright.compiler.engine.selection import Selection, select
-from sagewright.compiler.engine.simulated import documents, simulate
+from sagewright.compiler.engine.simulated import documents, simulate, simulate_again
 
 FIRST, SECOND = "simulated0001", "simulated0002"
 """The ids of simulated executions: the same every time, so that two simulations are equal."""
@@ -45,7 +46,7 @@ def simulate_given(
 ) -> Result:
     """Simulate what a scenario says. `parameters` go over the scenario's.
 
-    Raises Refused for parameters and selections that SageMaker refuses.
+    Raises Refused for parameters, selections and retries that SageMaker refuses.
     """
     values = resolve(plan.definition, {**given.scenario.parameters, **(parameters or {})})
     scenario = given.scenario
@@ -67,6 +68,11 @@ def simulate_given(
         selection = select(plan, given.select, before.identity.execution_arn, before.records)
     execution = _execution(plan, values, pipeline, given, cache, selection)
     _, contradictions = simulate(execution, scenario, random=random, start=start, stop_after=given.stop_at)
+    if given.retry is not None:
+        try:
+            contradictions += simulate_again(execution, given.retry, random=random)
+        except NotRunning as error:
+            raise Refused(str(error)) from None
     return Result(execution, tuple(contradictions), before)
 
 

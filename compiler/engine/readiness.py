@@ -31,6 +31,7 @@ class Verdict:
 
 READY, WAIT = Verdict(State.READY), Verdict(State.WAIT)
 TRIGGERED = Verdict(State.READY, triggered=True)
+_NEVER = "never started"
 TIMED_JOBS = frozenset({"Processing", "Training", "Tuning", "AutoML", "Transform"})
 
 
@@ -67,7 +68,10 @@ def _after_skipped(need: Need, source: Record) -> Verdict:
     if need.when == "Any" and source.cause in (Cause.FAILURE, Cause.TRIGGER):
         reason = f"nobody says whether `Any` holds for a step that never started (`{source.name}`)"
         return Verdict(State.UNKNOWN, reason, Cause.SERVICE)
-    return Verdict(State.SKIP, f"`{source.name}` never started: {source.reason}", source.cause)
+    reason = source.reason
+    if _NEVER not in reason:  # of a chain, how it began is reason enough
+        reason = f"`{source.name}` {_NEVER}: {reason}"
+    return Verdict(State.SKIP, reason, source.cause)
 
 
 def _branch(need: Need, source: Record) -> Verdict:

@@ -40,6 +40,16 @@ class StopAsked:
     """Somebody wants the execution stopped."""
 
 
+@dataclass(frozen=True, slots=True)
+class Parallelism:
+    """Somebody wants so many steps at once from now on."""
+
+    steps: int
+
+
+Event = Finished | StopAsked | Parallelism
+
+
 class Executor(Protocol):
     """Carries steps out: one attempt at a time for each step, many steps at once."""
 
@@ -51,7 +61,7 @@ class Executor(Protocol):
         """End a running attempt; `wait` still tells how it ended."""
         ...
 
-    def wait(self, until: float | None) -> Finished | StopAsked | None:
+    def wait(self, until: float | None) -> Event | None:
         """The next thing that happens; None when the clock reaches `until` before."""
         ...
 
@@ -87,6 +97,8 @@ def proceed(
         event = executor.wait(until)
         if isinstance(event, Finished):
             commands = execution.finish(event.name, event.outcome, clock.now())
+        elif isinstance(event, Parallelism):
+            commands = execution.widen(event.steps, clock.now())
         elif isinstance(event, StopAsked) or until == stop_at:
             stop_at = None
             commands = execution.stop(clock.now())

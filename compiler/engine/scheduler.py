@@ -123,6 +123,11 @@ class Execution:
         record.due = None
         return [self._attempt(record, now)]
 
+    def widen(self, parallelism: int, now: float) -> list[Command]:
+        """UpdatePipelineExecution: so many steps at once from now on."""
+        self.slots.parallelism = min(parallelism, MAX_PARALLEL)
+        return self._settle(now)
+
     def stop(self, now: float) -> list[Command]:
         """StopPipelineExecution: nothing more starts, jobs are stopped, Lambda and Callback steps are waited for.
 
@@ -153,6 +158,8 @@ class Execution:
                 del self.records[name], self.nodes[name]
             elif name not in kept:
                 self.records[name] = Record(name, record.type, record.order, parent=record.parent)
+                if self.selection is not None:
+                    self._select(self.records[name], self.selection, now)
         self.slots = Slots(min(parallelism or self.slots.parallelism, MAX_PARALLEL))
         self.conclusion = self.ended_at = None
         self.stopping = self.failing = self.closed = False
@@ -291,7 +298,7 @@ class Execution:
         return Wake(record.name, record.due)
 
     def _finish(self, record: Record, outcome: Outcome, now: float) -> None:
-        record.outcome = outcome
+        record.outcome, record.cached = outcome, outcome.cached
         if self.cache is not None and record.key is not None and outcome.status is Status.SUCCEEDED:
             entry = Entry(now, outcome, self.identity.execution_arn)
             self.cache.add(self.identity.pipeline, record.name, record.key, entry)

@@ -24,15 +24,21 @@ STOPPING = 0.0
 
 class SimulatedExecutor:
     """See `run.Executor`. With `random` chances are drawn; without, everything is at its middle and nothing fails by
-    chance."""
+    chance. `tried` counts the attempts at steps before the execution was retried."""
 
     def __init__(
-        self, scenario: Scenario, identity: Identity, clock: SimulatedClock, random: Random | None = None
+        self,
+        scenario: Scenario,
+        identity: Identity,
+        clock: SimulatedClock,
+        random: Random | None = None,
+        tried: Mapping[str, int] | None = None,
     ) -> None:
         self.scenario = scenario
         self.identity = identity
         self.clock = clock
         self.random = random
+        self.tried = tried or {}
         self.contradictions: list[str] = []
         """Outcomes of conditions that the scenario wants and their values deny."""
         self._events: list[tuple[float, int, str, Outcome]] = []
@@ -43,20 +49,24 @@ class SimulatedExecutor:
             self._push(0.0, task.name, self._decide(task))
             return
         behaviour = self.scenario.of_task(task)
-        fault = behaviour.fault(task.attempt, self.random)
+        fault = behaviour.fault(task.attempt + self.tried.get(task.name, 0), self.random)
         duration, limit = self.scenario.duration(behaviour, task.type, self.random), time_limit(task)
         if limit is not None and duration > limit:
             duration, fault = (
                 limit,
                 Fault("timeout", message=f"it ran longer than the {limit:g} s that it may take"),
             )
-        outcome = failure(fault) if fault else self._success(task, behaviour)
+        outcome = failure(fault) if fault else success(task, behaviour, self.identity, self.random)
         self._push(duration, task.name, outcome)
 
     def stop(self, name: str) -> None:
         self._events = [event for event in self._events if event[2] != name]
         heapify(self._events)
         self._push(STOPPING, name, Outcome(Status.STOPPED, message="the execution was stopped"))
+
+    def due(self) -> float | None:
+        """When the next attempt ends, None where none is under way."""
+        return self._events[0][0] if self._events else None
 
     def wait(self, until: float | None) -> Finished | None:
         if not self._events or (until is not None and until < self._events[0][0]):
@@ -70,18 +80,6 @@ class SimulatedExecutor:
     def _push(self, duration: float, name: str, outcome: Outcome) -> None:
         self._count += 1
         heappush(self._events, (self.clock.time + duration, self._count, name, outcome))
-
-    def _success(self, task: Task, behaviour: Behaviour) -> Outcome:
-        properties = describe(task, self.identity)
-        if behaviour.outputs:
-            properties["OutputParameters"] = settle(behaviour.outputs, self.random)
-        if behaviour.metrics:
-            metrics = settle(behaviour.metrics, self.random)
-            properties["FinalMetricDataList"] = [{"MetricName": k, "Value": v} for k, v in metrics.items()]
-        if behaviour.properties:
-            properties = merged(properties, settle(behaviour.properties, self.random))
-        reports = settle(behaviour.reports, self.random)
-        return Outcome(Status.SUCCEEDED, properties, reports, complete=False)
 
     def _decide(self, task: Task) -> Outcome:
         """The outcome of a condition: what its values say, else what the scenario assumes."""
@@ -104,6 +102,20 @@ def time_limit(task: Task) -> float | None:
         return LAMBDA_LIMIT
     limit = lookup(task.arguments, ("StoppingCondition", "MaxRuntimeInSeconds"))
     return limit if isinstance(limit, int) else None
+
+
+def success(task: Task, behaviour: Behaviour, identity: Identity, random: Random | None = None) -> Outcome:
+    """An attempt that succeeded, with what its behaviour gives; the rest is unknown."""
+    properties = describe(task, identity)
+    if behaviour.outputs:
+        properties["OutputParameters"] = settle(behaviour.outputs, random)
+    if behaviour.metrics:
+        metrics = settle(behaviour.metrics, random)
+        properties["FinalMetricDataList"] = [{"MetricName": k, "Value": v} for k, v in metrics.items()]
+    if behaviour.properties:
+        properties = merged(properties, settle(behaviour.properties, random))
+    reports = settle(behaviour.reports, random)
+    return Outcome(Status.SUCCEEDED, properties, reports, complete=False)
 
 
 def failure(fault: Fault) -> Outcome:
@@ -146,3 +158,13 @@ def simulate(
     executor = SimulatedExecutor(scenario, execution.identity, clock, random)
     run(execution, executor, clock, stop_at=None if stop_after is None else start + stop_after)
     return execution, executor.contradictions
+
+
+def simulate_again(execution: Execution, scenario: Scenario, *, random: Random | None = None) -> list[str]:
+    """Take an execution up again that failed or was stopped; which assumptions its values deny. Raises NotRunning."""
+    from sagewright.compiler.engine.run import proceed
+
+    clock = SimulatedClock(execution.ended_at or 0.0)
+    executor = SimulatedExecutor(scenario, execution.identity, clock, random)
+    proceed(execution, executor, clock, execution.retry(clock.now()))
+    return executor.contradictions

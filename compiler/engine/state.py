@@ -55,7 +55,7 @@ class Outcome:
 
     `error` is the exception type that retry policies name (`SageMaker.CAPACITY_ERROR`), or `timeout`; None for the
     code's own failure. With `complete` false, `properties` are not all that the service would have: what is not there
-    is unknown.
+    is unknown. `cached` is the ARN of the execution whose result the executor took.
     """
 
     status: Status
@@ -64,6 +64,7 @@ class Outcome:
     error: str | None = None
     message: str = ""
     complete: bool = True
+    cached: str | None = None
 
 
 SUCCESS = Outcome(Status.SUCCEEDED)

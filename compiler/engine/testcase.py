@@ -16,7 +16,7 @@ from sagewright.compiler.source import Document, Map, Seq, key_origin, origin, o
 from sagewright.compiler.validate import validate
 
 FILE = "tests.yaml"
-GIVEN = ("parameters", "steps", "durations", "files", "parallelism", "select", "after", "stop_at")
+GIVEN = ("parameters", "steps", "durations", "files", "parallelism", "select", "after", "stop_at", "retry")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def run_cases(found: Iterable[Case], names: Names, clock: Callable[[], float]) -
         try:
             result = simulate_given(names.plan, case.given, pipeline=names.pipeline)
         except Refused as error:
-            yield Verdict(case, None, (Mismatch(f"SageMaker refuses to start: {error}", case.span),))
+            yield Verdict(case, None, (Mismatch(f"SageMaker refuses: {error}", case.span),))
             continue
         wrong = mismatches(case.expect, result, names)
         yield Verdict(case, result, tuple(wrong), clock() - before)

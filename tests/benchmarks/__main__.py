@@ -22,13 +22,22 @@ BENCHMARKS = {
     "the Lambda steps take.",
     "many": "`sagewright compile` of a project of copies of breast-cancer, each with its code.",
     "walker": "The check of a step's Arguments against AWS's shapes, over all steps of `pipelines/`. botocore's own "
-    "validator checks neither patterns nor enumerations.",
+    "validator checks neither patterns nor enumerations. Mutants are valid Arguments with one thing spoilt, of those that "
+    "botocore's shapes refuse.",
     "install": "The wheel with what it needs, without extras, byte-compiled, in a fresh environment.",
     "fuzz": "The front end is given texts that are broken at random; those that end in a traceback are counted.",
     "engine": "The engine with the simulated executor.",
+    "run": "`sagewright run` of breast-cancer, whole processes, the images standing for the Python that runs them; and a chain "
+    "of steps whose script does nothing, beside that script alone.",
     "faults": "Every call of a creation and of an update is struck with throttling, a 500, a timeout, a reset, a slow and "
-    "a lost answer, boto3's own attempts switched off; does one more run leave what was asked for?",
+    "a lost answer, boto3's own attempts switched off; does one more run leave what was asked for? And a process that upserts "
+    "4 pipelines side by side is killed before and after each of its calls.",
     "deploy": "200 pipelines are planned and upserted against the emulator, `sagewright` being another process.",
+    "deploy_sdk": "The same pipelines, with code, upserted by one `sagewright upsert --yes` and by a program that calls the "
+    "SDK's `Pipeline.upsert` for each, `tests/benchmarks/sdk_upsert.py`; whole processes against the emulator, calls counted "
+    "on the way there.",
+    "emulator": "200 executions are started at once in the emulator, with the simulated executor, from 16 connections; the "
+    "seconds are until the last has ended, the starts included.",
     "images_full": "Every combination of framework, version, base, Python, region, scope and instance, beside the SDK.",
 }
 """Name of the module → what its figures mean."""

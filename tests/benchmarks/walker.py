@@ -1,4 +1,5 @@
-"""Checking Arguments against botocore's shapes, beside botocore's own validator, which checks less."""
+"""Checking Arguments against botocore's shapes, beside botocore's own validator, which checks less; and how much of
+what is wrong is found."""
 
 from __future__ import annotations
 
@@ -11,10 +12,13 @@ from sagewright.compiler.driver import Compiler
 from sagewright.compiler.expression import Expression
 from sagewright.compiler.model import Emitted
 from sagewright.compiler.types import Type
-from tests.benchmarks.figures import Figure, faster
+from tests.benchmarks.figures import Figure, faster, skipped
 from tests.benchmarks.processes import ROOT
 from tests.benchmarks.warm import turns
+from tests.definitions import NO_SHARED, SHARED
+from tests.mutations import KINDS, campaign
 
+MUTANTS, LEAST_REFUSED = 2000, 0.97
 _SAMPLES = {Type.INTEGER: 1, Type.FLOAT: 1.0, Type.BOOLEAN: True}
 
 
@@ -27,7 +31,19 @@ def run() -> list[Figure]:
         "botocore": lambda: [validate(request, arguments) for request, arguments in bound],
     })  # fmt: skip
     ours, peer = best["ours"] / len(steps), best["botocore"] / len(steps)
-    return [faster("walker, a step", ours, peer, "botocore's ParamValidator")]
+    return [faster("walker, a step", ours, peer, "botocore's ParamValidator"), _mutations()]
+
+
+def _mutations() -> Figure:
+    """How many of the mutants that botocore's shapes rule out are refused."""
+    if not SHARED.exists():
+        return skipped("mutants refused", NO_SHARED)
+    outcome = campaign(MUTANTS)
+    shown = f"{outcome.refused.total():,} of {outcome.count:,}"
+    beside = f"botocore's shapes refuse all: {', '.join(KINDS)}"
+    return Figure(
+        "mutants refused", shown, beside, f"{outcome.share:.1%}", "≥ 97 %", outcome.share >= LEAST_REFUSED
+    )
 
 
 def _checked(path: Path) -> list[Emitted]:

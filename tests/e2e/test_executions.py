@@ -1,69 +1,24 @@
-"""`start`, `status`, `watch`, `stop`, `retry`, `executions`, `parameters` and `logs`.
+"""`start`, `status`, `watch`, `stop`, `retry`, `executions`, `parameters` and `logs`, against executions in the emulator.
 
-Where the emulator does not execute, the proxy answers in its place, in answers that botocore's shapes allow.
+Steps end as `tests/scenario.yaml` says, by their names.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import pty
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+import time
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from botocore.session import get_session
-from botocore.validate import ParamValidator
 
-from tests.emulator_fixture import ACCOUNT, REGION, Call, Proxy
+from tests.emulator_fixture import ACCOUNT, REGION
 from tests.shell import Shell
 
-ARN = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:pipeline/one/execution/abcdef123456"
-BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-class Script:
-    """An execution that the proxy plays: each look at its steps is the next state, the last one stays."""
-
-    def __init__(
-        self, proxy: Proxy, *states: tuple[str, list[dict[str, Any]]], reason: str | None = None
-    ) -> None:
-        self.proxy, self.states, self.reason = proxy, list(states), reason
-        self.calls: list[str] = []
-        self._model = get_session().get_service_model("sagemaker")
-        proxy.rules.append(self.answer)
-
-    def answer(self, call: Call) -> Any:
-        status, steps = self.states[0]
-        match call.operation:
-            case "DescribePipelineExecution":
-                body = {"PipelineExecutionArn": ARN, "PipelineExecutionStatus": status, "CreationTime": BEGUN}
-                if self.reason and status == "Failed":
-                    body["FailureReason"] = self.reason
-            case "ListPipelineExecutionSteps":
-                body = {"PipelineExecutionSteps": steps}
-                if len(self.states) > 1:
-                    self.states.pop(0)
-            case "StopPipelineExecution":
-                self.states = [("Stopping", steps), ("Stopped", steps)]
-                body = {"PipelineExecutionArn": ARN}
-            case "RetryPipelineExecution":
-                self.states = [("Executing", steps), ("Succeeded", steps)]
-                body = {"PipelineExecutionArn": ARN}
-            case _:
-                return None
-        self.calls.append(call.operation)
-        shape = self._model.operation_model(call.operation).output_shape
-        assert not ParamValidator().validate(body, shape).has_errors()
-        text = json.dumps(body, default=lambda time: time.timestamp())
-        return 200, {"Content-Type": "application/x-amz-json-1.1"}, text.encode()
-
-
-def step(name: str, status: str, seconds: int | None = None, **more: Any) -> dict[str, Any]:
-    ended = {} if seconds is None else {"EndTime": BEGUN + timedelta(seconds=seconds)}
-    return {"StepName": name, "StepStatus": status, "StartTime": BEGUN, "AttemptCount": 1, **ended, **more}
+LOOK = ("--interval", "0.01")
 
 
 @pytest.fixture
@@ -74,6 +29,34 @@ def deployed(shell: Shell) -> Shell:
 
 def started(shell: Shell) -> list[dict[str, Any]]:
     return shell.client().list_pipeline_executions(PipelineName="one")["PipelineExecutionSummaries"]
+
+
+def change(shell: Shell, **texts: str) -> None:
+    """Write other texts into the pipeline `one` (names of steps, most of all), and deploy it."""
+    file = shell.write("one")
+    text = file.read_text()
+    for old, new in texts.items():
+        text = text.replace(old, new)
+    file.write_text(text)
+    shell("upsert", "--yes", "pipelines/one")
+
+
+def begin(shell: Shell, step: str | None = None) -> str:
+    """Start `one`, and wait until a step runs; the execution as `one/<id>`."""
+    arn = shell("start", "one").out.strip()
+    listed = shell.client().list_pipeline_execution_steps
+    for _ in range(200 if step else 0):
+        found = listed(PipelineExecutionArn=arn)["PipelineExecutionSteps"]
+        if any(s["StepName"] == step and s["StepStatus"] == "Executing" for s in found):
+            break
+        time.sleep(0.05)
+    return f"one/{arn.rpartition('/')[2]}"
+
+
+def finish(shell: Shell, *, code: int = 0) -> str:
+    """Start `one`, and wait for its end; the execution as `one/<id>`."""
+    lines = shell("start", "one", "--watch", *LOOK, code=code).out.splitlines()
+    return f"one/{lines[0].rpartition('/')[2]}"
 
 
 # -- starting ---------------------------------------------------------------------------------------------------------
@@ -151,46 +134,52 @@ def test_what_cannot_be_started(deployed: Shell) -> None:
 
 def test_selective_execution_needs_what_the_steps_read(deployed: Shell) -> None:
     assert "read what `Prepare` made" in deployed("start", "one", "--steps", "Train", code=1).err
-    Script(deployed.proxy, ("Failed", [step("Prepare", "Failed", 3)]))
-    err = deployed("start", "one", "--steps", "Train", "--from", "abcdef123456", code=1).err
-    assert f"read what `Prepare` made, and in {ARN} that did not succeed" in err
-    deployed.proxy.rules.clear()
-    Script(deployed.proxy, ("Failed", [step("Prepare", "Succeeded", 3), step("Train", "Failed", 4)]))
-    deployed("start", "one", "--steps", "Train", "--from", "one/abcdef123456")
+    whole = finish(deployed)
+    arn = deployed("start", "one", "--steps", "Train", "--from", whole, "--watch", *LOOK).out.splitlines()[0]
+    lines = deployed("status", arn).out.splitlines()
+    assert [line.split()[0] for line in lines] == ["Prepare", "Train", "execution"]
     deployed("start", "one", "--steps", "Prepare")
+    change(deployed, Prepare="Broken")
+    broken = finish(deployed, code=1)
+    err = deployed("start", "one", "--steps", "Train", "--from", broken.partition("/")[2], code=1).err
+    assert "read what `Broken` made, and in arn:" in err and "that did not succeed" in err
 
 
 # -- looking ----------------------------------------------------------------------------------------------------------
 
 
 def test_executions(deployed: Shell) -> None:
-    arns = [deployed("start", "one").out.strip() for _ in range(3)]
+    arns = [deployed("start", "one", "--watch", *LOOK).out.splitlines()[0] for _ in range(3)]
     lines = deployed("executions", "pipelines/one", "-n", "2").out.splitlines()
     assert len(lines) == 2 and all(line.endswith("Succeeded") for line in lines)
-    assert {e["arn"] for e in deployed("executions", "one", "--format", "json").json} == set(arns)
+    assert [e["arn"] for e in deployed("executions", "one", "--format", "json").json] == arns[::-1]
     assert "there is no pipeline `three`" in deployed("executions", "three", code=1).err
 
 
 def test_status(deployed: Shell) -> None:
-    cached = {"CacheHitResult": {"SourcePipelineExecutionArn": ARN}}
-    Script(
-        deployed.proxy,
-        (
-            "Failed",
-            [
-                step("Prepare", "Succeeded", 0, **cached),
-                step("Train", "Failed", 125, AttemptCount=3, FailureReason="no capacity"),
-            ],
-        ),
-        reason="step Train failed",
-    )
-    assert deployed("status", "one/abcdef123456").out.splitlines() == [
+    capacity = "Crowded:\n    retry: [{errors: [capacity_error], interval: 10s, max_attempts: 3}]"
+    change(deployed, **{"Train:": capacity})
+    first = finish(deployed)
+    second = finish(deployed)
+    number = second.partition("/")[2]
+    assert deployed("status", first).out.splitlines()[1] == "Crowded  Succeeded        0 s  3 attempts"
+    assert deployed("status", second).out.splitlines() == [
         "Prepare  Succeeded        0 s  cache hit",
-        "Train    Failed       2 m 5 s  3 attempts; no capacity",
-        "execution abcdef123456: Failed: step Train failed",
+        "Crowded  Succeeded        0 s  cache hit",
+        f"execution {number}: Succeeded",
     ]
-    steps = deployed("status", ARN, "--format", "json").json["steps"]
-    assert (steps[1]["attempts"], steps[0]["cached_from"]) == (3, ARN)
+    shown = deployed("status", second, "--format", "json").json
+    assert [step["cached_from"].rpartition("/")[2] for step in shown["steps"]] == [
+        first.partition("/")[2]
+    ] * 2
+    assert deployed("status", "one", "--format", "json").json == shown
+
+
+def test_status_says_why(deployed: Shell) -> None:
+    change(deployed, Train="Broken")
+    lines = deployed("status", finish(deployed, code=1)).out.splitlines()
+    assert lines[1] == "Broken   Failed           0 s  AlgorithmError: exit code 1"
+    assert lines[2].endswith(": Failed: Step failure: One or multiple steps failed.")
 
 
 def test_an_execution_that_does_not_exist(deployed: Shell) -> None:
@@ -201,89 +190,125 @@ def test_an_execution_that_does_not_exist(deployed: Shell) -> None:
 
 
 def test_where_steps_are_not_listed(deployed: Shell) -> None:
-    deployed("start", "one")
-    assert deployed("status", "one").out.endswith(": Succeeded\n")
-
-
-STATES: tuple[tuple[str, list[dict[str, Any]]], ...] = (
-    ("Executing", [step("Prepare", "Starting")]),
-    ("Executing", [step("Prepare", "Executing")]),
-    ("Executing", [step("Prepare", "Succeeded", 61), step("Train", "Executing")]),
-    ("Succeeded", [step("Prepare", "Succeeded", 61), step("Train", "Succeeded", 3723)]),
-)
+    execution = finish(deployed)
+    deployed.proxy.refuse("ListPipelineExecutionSteps", 400, "UnknownOperationException")
+    assert deployed("status", execution).out == f"execution {execution.partition('/')[2]}: Succeeded\n"
+    assert deployed("status", execution, "--format", "json").json["steps"] is None
 
 
 def test_watch_in_plain_lines(deployed: Shell) -> None:
-    Script(deployed.proxy, *STATES)
-    lines = deployed("watch", "one/abcdef123456", "--interval", "0.01").out.splitlines()
+    change(deployed, Train="Slow")
+    execution = begin(deployed, "Slow")
+    lines = deployed("watch", execution, *LOOK).out.splitlines()
+    number = execution.partition("/")[2]
     assert [line.partition(" ")[2] for line in lines] == [
-        "Prepare: Starting",
-        "execution abcdef123456: Executing",
-        "Prepare: Executing",
-        "Prepare: Succeeded after 1 m 1 s",
-        "Train: Executing",
-        "Train: Succeeded after 1 h 2 m",
-        "execution abcdef123456: Succeeded",
+        "Prepare: Succeeded after 0 s",
+        "Slow: Executing",
+        f"execution {number}: Executing",
+        lines[3].partition(" ")[2],
+        f"execution {number}: Succeeded",
     ]
+    assert " Slow: Succeeded after " in lines[3]
 
 
-@pytest.mark.parametrize("status", ["Failed", "Stopped", "CompletedWithFailures"])
-def test_watch_ends_as_the_execution_does(deployed: Shell, status: str) -> None:
-    Script(deployed.proxy, ("Executing", []), (status, []))
-    deployed("watch", "one/abcdef123456", "--interval", "0.01", code=1)
+CLEAN_UP = """Broken:
+    kind: processing
+    image: sklearn:1.2-1
+    instance: ml.m5.large
+    code: prepare.py
+  Clean:
+    depends_on: [{step: Broken, when: failed}]"""
+
+
+@pytest.mark.parametrize(
+    ("status", "step"), [("Failed", "Broken"), ("Stopped", "Endless"), ("CompletedWithFailures", CLEAN_UP)]
+)
+def test_watch_ends_as_the_execution_does(deployed: Shell, status: str, step: str) -> None:
+    change(
+        deployed, **({"Prepare:": step, ".Prepare.": ".Clean."} if step == CLEAN_UP else {"Prepare": step})
+    )
+    execution = begin(deployed, step if status == "Stopped" else None)
+    if status == "Stopped":
+        deployed("stop", execution)
+    out = deployed("watch", execution, *LOOK, code=1).out
+    assert f"execution {execution.partition('/')[2]}: {status}" in out.splitlines()[-1]
 
 
 def test_start_and_watch(deployed: Shell) -> None:
-    Script(deployed.proxy, *STATES)
-    assert (
-        deployed("start", "one", "--watch", "--interval", "0.01").out.splitlines()[-1].endswith("Succeeded")
-    )
+    lines = deployed("start", "one", "--watch", *LOOK).out.splitlines()
+    assert lines[0].startswith("arn:") and lines[-1].endswith(": Succeeded")
 
 
 def test_watching_survives_a_bad_connection(deployed: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    execution = begin(deployed)
     deployed.proxy.refuse("DescribePipelineExecution", 400, "ThrottlingException", "Rate exceeded", times=3)
-    Script(deployed.proxy, *STATES)
-    deployed("watch", "one/abcdef123456", "--interval", "0.01")
-    deployed.proxy.rules.clear()
+    deployed("watch", execution, *LOOK)
     deployed.proxy.refuse("DescribePipelineExecution", 400, "ThrottlingException", "Rate exceeded")
-    deployed("watch", "one/abcdef123456", "--interval", "0.01", code=4)
+    deployed("watch", execution, *LOOK, code=4)
 
 
 def test_on_a_terminal_there_is_a_table(deployed: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    Script(deployed.proxy, *STATES)
+    change(deployed, Prepare="Slow")
+    execution = begin(deployed, "Slow")
     monkeypatch.delenv("CI", raising=False)
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "sagewright.compiler", "watch", "one/abcdef123456", "--interval", "0.05"]
+    command = [sys.executable, "-m", "sagewright.compiler", "watch", execution, "--interval", "0.05"]
     with subprocess.Popen(command, stdout=theirs, env={**os.environ, "TERM": "xterm"}) as process:
         process.wait(timeout=60)
     os.close(theirs)
     said = os.read(ours, 100_000).decode()
     os.close(ours)
     assert process.returncode == 0
-    assert "\033[2F\033[J" in said and "Prepare  Succeeded    1 m 1 s" in said
+    assert "\033[2F\033[J" in said and "Slow  Executing" in said and "Train  Succeeded" in said
 
 
 # -- stopping, retrying -----------------------------------------------------------------------------------------------
 
 
 def test_stop(deployed: Shell) -> None:
-    script = Script(deployed.proxy, ("Executing", [step("Prepare", "Executing")]))
-    assert deployed("stop", "one/abcdef123456").out == f"{ARN}: Stopping\n"
-    assert "StopPipelineExecution" in script.calls
-    assert deployed("stop", "one/abcdef123456", "--wait", "--interval", "0.01").out.endswith(": Stopped\n")
+    change(deployed, Prepare="Endless")
+    execution = begin(deployed, "Endless")
+    out = deployed("stop", execution).out
+    assert out.startswith("arn:") and out.endswith(": Stopping\n")
+    second = begin(deployed, "Endless")
+    assert deployed("stop", second, "--wait", *LOOK).out.endswith(": Stopped\n")
+    assert deployed("status", second).out.splitlines()[0].split()[:2] == ["Endless", "Stopped"]
 
 
 def test_what_has_ended_is_not_stopped(deployed: Shell) -> None:
-    script = Script(deployed.proxy, ("Succeeded", []))
-    assert "is Succeeded already" in deployed("stop", "one/abcdef123456").out
-    assert "StopPipelineExecution" not in script.calls
+    execution = finish(deployed)
+    deployed.proxy.journal.clear()
+    assert "is Succeeded already" in deployed("stop", execution).out
+    assert "StopPipelineExecution" not in {call.operation for call in deployed.proxy.journal}
 
 
 def test_retry(deployed: Shell) -> None:
-    Script(deployed.proxy, ("Failed", []))
-    deployed("retry", "one/abcdef123456", "--watch", "--interval", "0.01")
-    assert "only what failed or was stopped is retried" in deployed("retry", "one/abcdef123456", code=1).err
+    change(deployed, Train="BrokenOnce")
+    execution = finish(deployed, code=1)
+    lines = deployed("retry", execution, "--watch", *LOOK).out.splitlines()
+    assert lines[-1].endswith(": Succeeded")
+    err = deployed("retry", execution, code=1).err
+    assert "is Succeeded: only what failed or was stopped is retried" in err
+
+
+def test_a_retry_after_a_stop(deployed: Shell) -> None:
+    change(deployed, Train="Slow")
+    execution = begin(deployed, "Slow")
+    deployed("stop", execution, "--wait", *LOOK)
+    deployed("retry", execution, "--parallelism", "1")
+    assert deployed("status", execution).out.endswith(": Executing\n")
+    deployed("watch", execution, *LOOK)
+
+
+def test_a_pipeline_that_executes_is_not_deleted(deployed: Shell) -> None:
+    change(deployed, Prepare="Endless")
+    execution = begin(deployed, "Endless")
+    deployed("delete", "one", "--yes", code=1)
+    assert "one" in deployed.names()
+    deployed("stop", execution, "--wait", *LOOK)
+    deployed("delete", "one", "--yes")
+    assert "one" not in deployed.names()
 
 
 # -- logs -------------------------------------------------------------------------------------------------------------
@@ -298,37 +323,51 @@ def put_log(shell: Shell, group: str, stream: str, *messages: str) -> None:
     logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
 
 
-JOB = {"Metadata": {"TrainingJob": {"Arn": f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:training-job/job-1"}}}
+def job_of(shell: Shell, execution: str, step: str) -> str:
+    shown = shell("status", execution, "--format", "json").json
+    return next(s["job"] for s in shown["steps"] if s["name"] == step).rpartition("/")[2]
 
 
 def test_logs(deployed: Shell) -> None:
-    put_log(deployed, "/aws/sagemaker/TrainingJobs", "job-1/algo-1-1", "epoch 1", "epoch 2")
+    change(deployed, Train="Slow")
+    execution = begin(deployed, "Slow")
+    job = job_of(deployed, execution, "Slow")
+    put_log(deployed, "/aws/sagemaker/TrainingJobs", f"{job}/algo-1-1", "epoch 1", "epoch 2")
     deployed.client("logs").create_log_stream(
-        logGroupName="/aws/sagemaker/TrainingJobs", logStreamName="job-10/a"
+        logGroupName="/aws/sagemaker/TrainingJobs", logStreamName=f"{job}0/a"
     )
-    Script(
-        deployed.proxy,
-        ("Executing", []),
-        ("Executing", [step("Train", "Executing", **JOB)]),
-        ("Succeeded", [step("Train", "Succeeded", 9, **JOB)]),
-    )
-    out = deployed("logs", "one/abcdef123456", "Train", "--follow", "--interval", "0.01").out
+    out = deployed("logs", execution, "Slow", "--follow", *LOOK).out
     assert out.splitlines() == ["epoch 1", "epoch 2"], "each line once"
-    assert deployed("logs", ARN, "Train").out == out
-    assert "did you mean `Train`?" in deployed("logs", ARN, "Tarin", code=1).err
+    assert deployed("logs", execution, "Slow").out == out
+    assert "did you mean `Slow`?" in deployed("logs", execution, "Slwo", code=1).err
+
+
+FUNCTION = f"""\
+name: one
+steps:
+  Call:
+    kind: lambda
+    function: arn:aws:lambda:{REGION}:{ACCOUNT}:function:f
+    outputs: {{answer: Integer}}
+  Gate:
+    kind: condition
+    if: steps.Call.outputs.answer == 42
+    then:
+      Stop: {{kind: fail, message: "it is"}}
+"""
 
 
 def test_logs_of_a_function_and_of_what_has_none(deployed: Shell) -> None:
+    deployed.write("one").write_text(FUNCTION)
+    deployed("upsert", "--yes", "pipelines/one")
+    execution = finish(deployed, code=1)
     put_log(deployed, "/aws/lambda/f", "2026/01/01/[1]x", "hello")
-    function = {"Metadata": {"Lambda": {"Arn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f:sw-1"}}}
-    Script(
-        deployed.proxy,
-        ("Succeeded", [step("Call", "Succeeded", 1, **function), step("Gate", "Succeeded", 1)]),
-    )
-    assert deployed("logs", ARN, "Call").out == "hello\n"
-    assert "writes no log" in deployed("logs", ARN, "Gate", code=1).err
+    assert deployed("logs", execution, "Call").out == "hello\n"
+    assert "writes no log" in deployed("logs", execution, "Gate", code=1).err
+    assert deployed("status", execution).out.splitlines()[2].endswith("it is")
 
 
 def test_a_log_that_is_not_there_yet(deployed: Shell) -> None:
-    Script(deployed.proxy, ("Executing", [step("Train", "Executing", **JOB)]))
-    assert deployed("logs", ARN, "Train").out == ""
+    execution = begin(deployed)
+    deployed("watch", execution, *LOOK)
+    assert deployed("logs", execution, "Train").out == ""

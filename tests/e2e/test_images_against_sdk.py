@@ -15,7 +15,7 @@ import pytest
 
 from sagewright import schemas
 from sagewright.compiler import images
-from tests.sdk import NO_SDK, sdk_environment, sdk_python
+from tests.sdk import NO_SDK, NO_SDK2, sdk2_python, sdk_environment, sdk_python
 
 SCRIPT = Path(__file__).with_name("sdk_images.py")
 SAMPLE, SEED = 2000, 20240229
@@ -211,3 +211,47 @@ def test_the_sample_has_enough_of_each(sample: Tally) -> None:
     assert sample.same >= SAMPLE // 5
     assert sample.refused >= SAMPLE // 5
     assert {"only scope", "only version", "newer Arm"} <= set(sample.differences)
+
+
+# -- everything that the SDKs have ------------------------------------------------------------------------------------
+
+LISTING = """
+import importlib.util, json, pathlib, sys
+folder = pathlib.Path(next(iter(importlib.util.find_spec("sagemaker").submodule_search_locations)))
+found = [path for path in folder.rglob("image_uri_config/*.json")]
+print(json.dumps({path.stem: json.loads(path.read_text()) for path in found}))
+"""
+NO_FRAMEWORKS = {"instance_gpu_info"}
+"""Files beside the frameworks' that hold something else."""
+ENDED = "eia"
+"""The scope of Elastic Inference, which AWS has ended."""
+
+
+def versions(config: dict[str, Any]) -> set[str]:
+    """All versions in a file of the SDK's, at its top or below its scopes."""
+    parts = [
+        config,
+        *(part for name, part in config.items() if isinstance(part, dict) and not name.startswith(ENDED)),
+    ]
+    return {version for part in parts for version in part.get("versions", ())}
+
+
+@pytest.mark.parametrize(
+    ("python", "why"), [(sdk_python(), NO_SDK), (sdk2_python(), NO_SDK2)], ids=["sdk3", "sdk2"]
+)
+def test_every_framework_and_version_is_here(python: str | None, why: str) -> None:
+    if python is None:
+        pytest.skip(why)
+    command = [python, "-c", LISTING]
+    said = subprocess.run(command, env=sdk_environment(), capture_output=True, text=True, check=True).stdout
+    theirs = {
+        name: versions(config) for name, config in json.loads(said).items() if name not in NO_FRAMEWORKS
+    }
+    assert len(theirs) > 60
+    missing = {
+        name: found - {version for part in scopes_of(name).values() for version in part["versions"]}
+        for name, found in theirs.items()
+        if name in images.frameworks()
+    }
+    assert theirs.keys() <= set(images.frameworks())
+    assert {name: left for name, left in missing.items() if left} == {}

@@ -249,6 +249,70 @@ def test_gc_removes_code_that_no_version_refers_to(shell: Shell) -> None:
     assert len(left) == 2 and "sagewright/code/readme.txt" in left, "what the files need stays"
 
 
+def pipeline_with_function(shell: Shell, answer: str) -> None:
+    (shell.root / "pipelines/one/f.py").write_text(f"def f(event, context): return {answer}\n")
+    shell.write("one").write_text(
+        "name: one\nsteps:\n"
+        f"  Own: {{kind: lambda, code: f.py, handler: f.f, runtime: python3.12, lambda_role: '{ROLE}', arguments: {{a: 1}}}}\n"
+    )
+
+
+def test_gc_removes_versions_of_functions_that_nothing_refers_to(shell: Shell) -> None:
+    trust = json.dumps({"Version": "2012-10-17", "Statement": []})
+    shell.client("iam").create_role(RoleName="SageMakerRole", AssumeRolePolicyDocument=trust)
+    functions = shell.client("lambda")
+
+    def versions() -> list[str]:
+        found = functions.list_versions_by_function(FunctionName="one-Own")["Versions"]
+        return [v["Version"] for v in found if v["Version"] != "$LATEST"]
+
+    def aliases() -> dict[str, str]:
+        found = functions.list_aliases(FunctionName="one-Own")["Aliases"]
+        return {a["Name"]: a["FunctionVersion"] for a in found}
+
+    for answer in "1234":
+        pipeline_with_function(shell, answer)
+        if answer == "3":  # as an upsert that ended before its definition
+            shell.proxy.refuse("UpdatePipeline", 400, "AccessDeniedException", times=1)
+        shell("upsert", "--yes", "pipelines/one", code=4 if answer == "3" else 0)
+    assert versions() == ["1", "2", "3", "4"] and len(aliases()) == 4
+    assert "versions" not in shell("gc", "--dry-run").out, "they are young"
+    lost = next(name for name, version in aliases().items() if version == "3")
+    ended = shell("gc", "--older-than", "0m", "--dry-run")
+    assert f"Lambda function one-Own, version 3 ({lost})" in ended.out
+    assert "1 versions of Lambda functions that nothing refers to" in ended.out
+    assert len(aliases()) == 4
+    functions.create_alias(FunctionName="one-Own", Name="mine", FunctionVersion="3")
+    assert "Lambda function" not in shell("gc", "--older-than", "0m", "--yes").out, "somebody points at it"
+    functions.delete_alias(FunctionName="one-Own", Name="mine")
+    assert "there is no terminal to ask" in shell("gc", "--older-than", "0m", code=2).err
+    assert "and 1 versions" in shell("gc", "--older-than", "0m", "--yes").out
+    assert versions() == ["1", "2", "4"] and lost not in aliases()
+    pipeline_with_function(shell, "3")
+    shell("upsert", "--yes", "pipelines/one")
+    assert "Lambda function" not in shell("gc", "--older-than", "0m", "--yes").out, "it is made again"
+
+
+def test_gc_leaves_functions_of_others(shell: Shell) -> None:
+    trust = json.dumps({"Version": "2012-10-17", "Statement": []})
+    shell.client("iam").create_role(RoleName="SageMakerRole", AssumeRolePolicyDocument=trust)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("main.py", "")
+    shell.client("lambda").create_function(
+        FunctionName="theirs",
+        Runtime="python3.12",
+        Handler="m.f",
+        Role=ROLE,
+        Code={"ZipFile": packed.getvalue()},
+        Description="a step of the pipeline of theirs",
+        Publish=True,
+    )
+    assert "Lambda function" not in shell("gc", "--older-than", "0m", "--yes").out
+    shell.proxy.refuse("Lambda", 403, "AccessDeniedException")
+    assert "Lambda functions are not looked at: access denied" in shell("gc", "--older-than", "0m").err
+
+
 def test_gc_does_not_guess(shell: Shell) -> None:
     shell("gc", "--older-than", "soon", code=2)
     shell.write("one").write_text("name: one\nsteps: {A: {kind: nope}}\n")

@@ -306,3 +306,25 @@ def test_the_commit_is_written_down_and_is_no_change(shell: Shell) -> None:
     shell.write("one", level="debug")
     shell("upsert", "--yes", "pipelines/one")
     assert shell.tags("one")[COMMIT] == "b" * 40 and DIGEST in shell.tags("one")
+
+
+def test_right_after_an_upsert_no_ready_made_pipeline_has_a_change(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that they hold: kinds, defaults, functions, triggers, long definitions."""
+    services = ["lambda", "events", "scheduler", "sagemaker"]
+    principal = {"Service": [f"{name}.amazonaws.com" for name in services]}
+    statement = [{"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}]
+    trust = json.dumps({"Version": "2012-10-17", "Statement": statement})
+    root = Path(__file__).parents[2]
+    texts = "".join(file.read_text() for file in root.glob("pipelines/*/pipeline.yaml"))
+    for role in {"SageMakerRole", *re.findall(r"role/(\w+)", texts)}:
+        shell.client("iam").create_role(RoleName=role, AssumeRolePolicyDocument=trust)
+    monkeypatch.chdir(root)
+    given = ("--bucket", BUCKET, "--role", ROLE, "--endpoint-url", shell.proxy.url)
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    shell("upsert", "--yes", *given)
+    count = len(list(root.glob("pipelines/*/pipeline.yaml")))
+    assert len(shell.names()) == count >= 3
+    out = shell("plan", "--detailed-exitcode", *given).out
+    assert out.splitlines()[-1] == f"plan: {count} unchanged"

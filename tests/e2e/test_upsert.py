@@ -23,6 +23,7 @@ from sagewright.compiler.compilation import Compilation, LambdaFunction, Upload
 from sagewright.compiler.definition import digest
 from sagewright.compiler.plan import DIGEST, PENDING, TAGS, Plan, Refused, read_keys
 from tests.emulator_fixture import ACCOUNT, BUCKET, REGION, Proxy
+from tests.eventbridge import FRESH, NIGHTLY, EventBridge
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/SageMakerRole"
 CODE = data_asset("train.py", b"print('train')\n")
@@ -70,6 +71,7 @@ class Aws:
     def __post_init__(self) -> None:
         self.sagemaker: Any = boto3.client("sagemaker", endpoint_url=self.proxy.target)
         self.s3: Any = boto3.client("s3", endpoint_url=self.proxy.target)
+        self.bridge = EventBridge(self.proxy.target)
         self.said: list[str] = []
         # Making boto3's clients takes most of an upsert's time.
         self.made: dict[str, Any] = {}
@@ -100,7 +102,16 @@ class Aws:
             shown.get("PipelineDescription"),
             self.tags(),
             [key for key in self.objects() if key != LOCK],
+            self.bridge.state(),
         )
+
+    def clear(self) -> None:
+        """Take away the pipeline, its triggers, and everything in the bucket."""
+        with contextlib.suppress(self.sagemaker.exceptions.ResourceNotFound):
+            self.sagemaker.delete_pipeline(PipelineName="abalone")
+        self.bridge.clear()
+        for key in self.objects():
+            self.s3.delete_object(Bucket=BUCKET, Key=key)
 
 
 @pytest.fixture
@@ -501,19 +512,38 @@ CHANGES = {
             uploads=(*compiled().uploads, Upload(data_asset("b.py", b"b"), BUCKET, "sagewright/code/b/b.py")),
         ),
     ),
+    "create with triggers": (None, compiled(triggers=(NIGHTLY, FRESH))),
+    "update of triggers": (
+        compiled(triggers=(NIGHTLY, FRESH, replace(FRESH, name="old"), replace(NIGHTLY, name="older"))),
+        compiled(
+            definition("2"),
+            triggers=(
+                replace(NIGHTLY, schedule="rate(1 day)"),
+                replace(FRESH, parameters=()),
+                replace(NIGHTLY, name="new"),
+                replace(FRESH, name="newer", enabled=False),
+            ),
+        ),
+    ),
 }
 
 
-@pytest.mark.parametrize("way", ["Ctrl-C", "kill"])
-@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize(
+    ("change", "way"),
+    [
+        ("create", "Ctrl-C"),
+        ("create", "kill"),
+        ("update", "Ctrl-C"),
+        ("update", "kill"),
+        ("create with triggers", "kill"),
+        ("update of triggers", "Ctrl-C"),
+    ],
+)
 def test_interrupted_after_any_call_it_is_completed_by_the_next(aws: Aws, change: str, way: str) -> None:
     before, after = CHANGES[change]
 
     def start_again() -> None:
-        with contextlib.suppress(aws.sagemaker.exceptions.ResourceNotFound):
-            aws.sagemaker.delete_pipeline(PipelineName="abalone")
-        for key in aws.objects():
-            aws.s3.delete_object(Bucket=BUCKET, Key=key)
+        aws.clear()
         if before is not None:
             aws.upsert(before)
 
@@ -540,7 +570,7 @@ def test_interrupted_after_any_call_it_is_completed_by_the_next(aws: Aws, change
             interrupted += 1
         aws.upsert(after)
         assert aws.state() == finished, f"interrupted after call {calls}"
-    assert interrupted >= (9 if change == "create" else 18)
+    assert interrupted >= {"create": 9, "create with triggers": 14}.get(change, 18)
     aws.upsert(compiled(definition("3")))
     assert LOCK not in aws.objects()
 

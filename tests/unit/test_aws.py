@@ -70,10 +70,18 @@ def test_a_denied_head_says_which_permission_it_needs(operation: str, action: st
 
 def test_denied_without_a_resource() -> None:
     found = error(
-        refused("AccessDenied", "User: arn:aws:iam::1:user/a is not authorized to perform: iam:PassRole")
+        refused("AccessDenied", "User: arn:aws:iam::1:user/a is not authorized to perform: sts:AssumeRole")
     )
-    assert found.message == "access denied: arn:aws:iam::1:user/a may not iam:PassRole"
+    assert found.message == "access denied: arn:aws:iam::1:user/a may not sts:AssumeRole"
     assert found.hint == "ask for that permission"
+
+
+def test_a_role_that_may_not_be_passed_has_a_hint_of_its_own() -> None:
+    found = error(
+        refused("AccessDenied", "User: u is not authorized to perform: iam:PassRole on resource: r")
+    )
+    assert found.message == "access denied: u may not iam:PassRole on r"
+    assert found.hint is not None and "`sagewright policy upsert`" in found.hint
 
 
 def test_a_bucket_that_is_missing_or_elsewhere() -> None:

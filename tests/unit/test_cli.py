@@ -180,8 +180,26 @@ def load(path: Path) -> Any:
     return yaml.safe_load(path.read_text())
 
 
+def test_the_schemas_know_components(capsys: pytest.CaptureFixture[str]) -> None:
+    cases = Path(__file__).parents[1] / "cases/compile"
+    validators: list[Any] = []
+    for arguments in ([], ["--component"]):
+        assert run("schema", *arguments) == 0
+        validators.append(jsonschema.Draft202012Validator(json.loads(capsys.readouterr().out)))
+    pipelines, components = validators
+    files = [path for path in cases.glob("component*/**/*.yaml") if path.name != "pipeline.yaml"]
+    assert len(files) > 5
+    for path in files:
+        assert [error.message for error in components.iter_errors(load(path))] == []
+        assert not pipelines.is_valid(load(path))
+        assert pipelines.is_valid(load(cases / path.relative_to(cases).parts[0] / "pipeline.yaml"))
+    step: Any = {"uses": "a.yaml", "retry": "standard"}
+    assert not pipelines.is_valid({"name": "x", "steps": {"A": step}})
+    assert not components.is_valid({"inputs": {"a": "Sting", "b": {"typ": "String"}}, "steps": {"A": step}})
+
+
 def test_the_schema_of_a_kind_and_of_the_project_are_ones(capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in (["--kind", "training"], ["--project"]):
+    for arguments in (["--kind", "training"], ["--project"], ["--component"]):
         assert run("schema", *arguments) == 0
         jsonschema.Draft202012Validator.check_schema(json.loads(capsys.readouterr().out))
 

@@ -13,6 +13,7 @@ import pytest
 
 from sagewright import steps
 from sagewright.compiler.diagnostics import CODES
+from tests.definitions import compiled, definition_of
 
 ROOT = Path(__file__).parents[2]
 TOOL = ROOT / "tools" / "generate_docs.py"
@@ -87,3 +88,18 @@ def test_an_index_leads_to_every_page_and_to_nothing_else(folder: str) -> None:
     assert [link for link in linked if not (ROOT / folder / link).exists()] == []
     pages = {path.name for path in (ROOT / folder).glob("*.md")} - {"README.md"}
     assert pages - set(linked) == set()
+
+
+def test_the_examples_of_the_page_on_reuse_compile(tmp_path: Path) -> None:
+    text = (ROOT / "docs/guide/reuse.md").read_text(encoding="utf-8")
+    for name, content in re.findall(r"^```yaml file=(\S+)\n(.*?)^```$", text, re.M | re.S):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    for name in ("prepare.py", "compare.py"):
+        (tmp_path / "pipelines/risk" / name).write_text("print(1)\n", encoding="utf-8")
+    project = ROOT / "tests/cases/compile/sagewright.yaml"
+    (tmp_path / "sagewright.yaml").write_text(project.read_text(encoding="utf-8"), encoding="utf-8")
+    found = sorted(tmp_path.glob("pipelines/*/pipeline.yaml"))
+    made = [step["Name"] for path in found for step in definition_of(compiled(path))["Steps"]]
+    assert {f"Train-{suffix}" for suffix in ("3-0-1", "3-0-3", "6-0-1", "9-0-1")} < set(made)
+    assert {"Risk-Prepare", "Risk-Train", "Region-eu-Prepare", "Region-us-Train", "Compare"} < set(made)

@@ -15,7 +15,7 @@ from sagewright.compiler.engine.events import NotRunning, Start, Stop, Wake
 from sagewright.compiler.engine.foreach import selected
 from sagewright.compiler.engine.parameters import Refused, any_values, resolve
 from sagewright.compiler.engine.retry import Again, decide, delay, longest
-from sagewright.compiler.engine.run import Finished, SimulatedClock, StopAsked, run
+from sagewright.compiler.engine.run import Finished, SimulatedClock, StopAsked, proceed, run
 from sagewright.compiler.engine.scenario import (
     Behaviour,
     Draw,
@@ -524,3 +524,24 @@ def test_nothing_finishes_that_has_not_started() -> None:
     with pytest.raises(NotRunning):
         execution.finish("Z", SUCCESS, 0.0)
     assert isinstance(Finished("A", SUCCESS).outcome, Outcome)
+
+
+# -- while it runs ----------------------------------------------------------------------------------------------------
+
+
+def test_more_steps_at_once_from_now_on() -> None:
+    execution = Execution(plan_of(*(step(name) for name in "ABC")), {}, parallelism=1)
+    assert names(execution.begin(0.0)) == ["A"]
+    assert names(execution.widen(2, 1.0)) == ["B"]
+    assert execution.widen(1, 2.0) == []
+    assert execution.finish("A", SUCCESS, 3.0) == []
+    assert names(execution.finish("B", SUCCESS, 4.0)) == ["C"]
+
+
+def test_attempts_before_a_retry_of_the_execution_count() -> None:
+    scenario = Scenario(steps={"A": Behaviour(faults=(Fault("algorithm_error", 1),))})
+    execution = Execution(plan_of(step("A")), {})
+    run(execution, SimulatedExecutor(scenario, Identity(), clock := SimulatedClock()), clock)
+    assert execution.status == "Failed"
+    again = SimulatedExecutor(scenario, Identity(), clock, tried={"A": 1})
+    assert proceed(execution, again, clock, execution.retry(clock.now())).status == "Succeeded"

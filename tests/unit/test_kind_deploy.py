@@ -17,6 +17,7 @@ from sagewright.compiler.source import read_bytes
 from sagewright.compiler.validate import validate
 from sagewright.steps import deploy, endpoint, endpoint_config
 from tests.fakes import ROLE, FakeContext, as_json, step_of
+from tests.kinds import compile_steps, told
 
 GOLDEN = Path(__file__).parents[2].parent / "shared" / "golden" / "endpoint.json"
 TRAINED = "${steps.Train.ModelArtifacts.S3ModelArtifacts}"
@@ -440,3 +441,34 @@ def test_schemas_take_what_is_right(kind: str, text: str) -> None:
 )
 def test_schemas_refuse_what_is_wrong(kind: str, text: str, code: str, at: str) -> None:
     assert reported(kind, text) == [(code, at)]
+
+
+# -- defaults beside variants -----------------------------------------------------------------------------------------
+
+VARIANTS = "D: {kind: deploy, endpoint: e, variants: {a: {model: m, instance: ml.m5.xlarge}}}"
+
+
+@pytest.mark.parametrize(
+    "head",
+    ["defaults: {instance: ml.m5.large}\n", "defaults: {kinds: {deploy: {instance: ml.m5.large}}}\n"],
+)
+def test_a_default_instance_stands_beside_variants(head: str, tmp_path: Path) -> None:
+    result = compile_steps(tmp_path, VARIANTS, head)
+    assert result.diagnostics == []
+    assert result.definition is not None
+    (variant,) = result.definition["Steps"][0]["Arguments"]["ProductionVariants"]
+    assert variant["InstanceType"] == "ml.m5.xlarge"
+
+
+def test_an_instance_of_its_own_does_not(tmp_path: Path) -> None:
+    result = compile_steps(tmp_path, VARIANTS.replace("endpoint: e,", "endpoint: e, instance: ml.m5.large,"))
+    assert told(result) == [("SW208", "instance")]
+
+
+def test_a_step_that_deploys_nothing(tmp_path: Path) -> None:
+    result = compile_steps(tmp_path, "D: {kind: deploy, endpoint: e, instance: ml.m5.large}")
+    assert told(result) == [("SW202", "D")]
+    shadow = "shadow: {s: {model: m, instance: ml.m5.large}}"
+    result = compile_steps(tmp_path, f"D: {{kind: deploy, endpoint: e, {shadow}}}")
+    assert told(result) == [("SW202", "D")]
+    assert "in production" in result.diagnostics[0].notes[0]

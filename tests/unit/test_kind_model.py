@@ -207,6 +207,18 @@ repack:
     assert model.api is None
 
 
+def test_the_author_names_the_repacking(context: FakeContext) -> None:
+    text = f"image: xgboost:1.7-1\nmodel_data: {TRAINED}\ncode: serve.py\nrepack: {{name: AddCode}}"
+    repack, model = lowered(text, context)
+    assert (repack.name, model.name) == ("AddCode", "M")
+    assert as_json(model.arguments)["PrimaryContainer"]["ModelDataUrl"] == {
+        "Get": "Steps.AddCode.ModelArtifacts.S3ModelArtifacts"
+    }
+    torch = FRAMEWORKS["pytorch"].removeprefix("image: ")
+    several = f"containers: [{{image: {torch}, model_data: s3://b/a.tar.gz, code: serve.py}}]\nrepack: {{name: AddCode}}"
+    assert [step.name for step in lowered(several, context)] == ["AddCode-0", "M"]
+
+
 def test_repacking_that_is_asked_for_is_done(context: FakeContext) -> None:
     text = "image: xgboost:1.7-1\nmodel_data: s3://b/m.tar.gz\ncode: serve.py\nrepack: {}"
     assert [step.name for step in lowered(text, context)] == ["M-repack", "M"]

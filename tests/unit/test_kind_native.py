@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sagewright import steps
+from sagewright.steps.native import UNVERIFIED
 from tests.kinds import compile_steps, told
 
 TRANSFORM = "TransformInput: {DataSource: {S3DataSource: {S3DataType: S3Prefix, S3Uri: s3://b/i}}}, TransformOutput: {S3OutputPath: s3://b/o}, TransformResources: {InstanceType: ml.m5.large, InstanceCount: 1}"
@@ -46,6 +47,50 @@ def test_the_kind_of_a_type(kind: str, name: str) -> None:
 def test_a_type_that_no_kind_has_is_unchecked(tmp_path: Path) -> None:
     assert steps.of_type("Athena") is None
     assert compile_steps(tmp_path, native("Athena", "Anything: 1", after("What.Ever[0]"))).diagnostics == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "member"), [(kind, m) for kind, members in UNVERIFIED.items() for m in members]
+)
+def test_types_that_only_the_service_names(kind: str, member: str, tmp_path: Path) -> None:
+    """They are taken as they are, with whatever the service may want beside Arguments, and told apart from slips."""
+    arguments = "{QueryString: SELECT 1, Nested: {List: [1, true]}}"
+    step = f"N: {{kind: native, type: {kind}, arguments: {arguments}, cache: 1d, retry: standard, Extra: {{A: 1}}}}\n"
+    result = compile_steps(tmp_path, step + after(member))
+    assert result.diagnostics == []
+    assert result.definition is not None
+    made, user = result.definition["Steps"]
+    assert (made["Type"], made["CacheConfig"]["ExpireAfter"], made["Extra"]) == (kind, "P1D", {"A": 1})
+    assert made["Arguments"] == {"QueryString": "SELECT 1", "Nested": {"List": [1, True]}}
+    assert "RetryPolicies" in made
+    assert user["Arguments"] == {"a": {"Get": f"Steps.N.{member}"}}
+
+
+def test_what_is_known_of_them_is_botocores() -> None:
+    import botocore.session
+
+    service = botocore.session.get_session().get_service_model("sagemaker")
+    told_of = service.shape_for("PipelineExecutionStepMetadata").members
+    types = {
+        "TrainingJob",
+        "ProcessingJob",
+        "TransformJob",
+        "TuningJob",
+        "AutoMLJob",
+    }  # of types without `Job`
+    unknown = {name for name in told_of if name not in types and steps.of_type(name) is None}
+    assert unknown - {"ForEach"} == UNVERIFIED.keys()
+    assert {name: tuple(told_of[name].members) for name in UNVERIFIED} == dict(UNVERIFIED)
+
+
+@pytest.mark.parametrize(
+    ("kind", "near"), [("Trainign", "Training"), ("athena", "Athena"), ("Unheard", None)]
+)
+def test_a_type_that_nobody_knows_is_told(kind: str, near: str | None, tmp_path: Path) -> None:
+    result = compile_steps(tmp_path, native(kind, "A: 1"))
+    (found,) = result.diagnostics
+    assert (found.code, found.severity) == ("SW902", "warning")
+    assert found.help == (f"did you mean `{near}`?" if near else None)
 
 
 @pytest.mark.parametrize(

@@ -686,6 +686,13 @@ OWN = f"image: {OWN_IMAGE}\n{INSTANCE}"
         ),
         (XGBOOST + "code: {entry: alone.py, requirements: other.txt}", "SW208", "other.txt", "`dir`"),
         (XGBOOST + "profiler: true", "SW204", "true", "`false` or a mapping"),
+        (
+            XGBOOST + "debugger: {rules: {LosNotDecreasing: {}}}",
+            "SW204",
+            "LosNotDecreasing",
+            "no built-in rule `LosNotDecreasing`",
+        ),
+        (XGBOOST + "profiler: {rules: {Overfit: {}}}", "SW204", "Overfit", "no built-in rule `Overfit`"),
         (INSTANCE + SCRIPT, "SW202", "Train", "the step `Train` lacks the key `image` or `algorithm`"),
         (f"image: {PT}\n{SCRIPT}", "SW202", "Train", "the step `Train` lacks the key `instance` or `groups`"),
         (

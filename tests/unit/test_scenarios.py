@@ -288,7 +288,7 @@ def test_what_is_not_as_expected(test: str, said: str, tmp_path: Path) -> None:
 
 def test_a_start_that_is_refused(tmp_path: Path) -> None:
     (messages,) = outcomes("tests: [{name: a, expect: {}}]", tmp_path)
-    assert messages == ["SageMaker refuses to start: Parameter 'Rows' is undefined."]
+    assert messages == ["SageMaker refuses: Parameter 'Rows' is undefined."]
 
 
 def test_defaults_lie_under_each_test(tmp_path: Path) -> None:

@@ -21,6 +21,9 @@ from sagewright.compiler.suggest import listing, nearest
         ("instanceType", ["instance_type"], "instance_type"),
         ("env", ["entry", "environment"], "environment"),  # the beginning of one only
         ("out", ["outputs", "output_path"], None),  # the beginning of two
+        ("policy", ["policies", "plan"], "policies"),  # one, for several
+        ("categories", ["category", "code"], "category"),
+        ("parameter", ["parameters"], "parameters"),
         ("x", ["y", "z"], None),
         ("completely", ["different"], None),
         ("", ["a", "train"], None),
