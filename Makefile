@@ -89,6 +89,7 @@ lock: setup
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --extra sdk pyproject.toml --output-file constraints-sdk.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --extra sdk2 pyproject.toml --output-file constraints-sdk2.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --extra inference pyproject.toml --output-file constraints-inference.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --extra toolkit pyproject.toml --output-file constraints-toolkit.txt
 
 clean:
-	rm -rf $(VENV) .venv-sdk .venv-sdk2 .venv-inference build
+	rm -rf $(VENV) .venv-sdk .venv-sdk2 .venv-inference .venv-toolkit build

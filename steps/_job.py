@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sagewright.compiler.kind import JOB_RETRIES, Context, as_text, present
+from sagewright.compiler.merge import is_own
 from sagewright.compiler.model import Step
 from sagewright.compiler.source import Map, Origin, Seq, key_origin, origin
 
@@ -87,8 +88,14 @@ def network_config(network: Map) -> dict[str, Any] | None:
 
 def chosen(body: Map, keys: tuple[str, ...], what: str, context: Context, at: Origin | None) -> str | None:
     """Which of `keys`, of which exactly one is wanted, `body` has; the first where there are several, None (reported)
-    where there is none. `what` is how messages call `body`, `at` its place."""
+    where there is none. A default gives way to a key of the step's own, and is taken out. `what` is how messages call
+    `body`, `at` its place."""
     found = [key for key in keys if body.get(key) is not None]
+    own = [key for key in found if not _is_default(body, key)]
+    if own:
+        for key in set(found) - set(own):
+            del body[key]
+        found = own
     wanted = " or ".join(f"`{key}`" for key in keys)
     if not found:
         context.error("SW202", f"{what} lacks the key {wanted}", at)
@@ -98,7 +105,17 @@ def chosen(body: Map, keys: tuple[str, ...], what: str, context: Context, at: Or
 
 
 def refuse(body: Map, keys: tuple[str, ...], beside: str, context: Context) -> None:
-    """Report each of `keys` that is given beside the key `beside`."""
+    """Report each of `keys` that is given beside the key `beside`; one that a default gives is taken out."""
     for key in keys:
-        if body.get(key) is not None:
+        if body.get(key) is None:
+            continue
+        if _is_default(body, key):
+            del body[key]
+        else:
             context.error("SW208", f"`{key}` does not go together with `{beside}`", key_origin(body, key))
+
+
+def _is_default(body: Map, key: str) -> bool:
+    """Whether a key of `body` was merged under it."""
+    place = key_origin(body, key)
+    return place is not None and not is_own(place, body)

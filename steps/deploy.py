@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 from sagewright.compiler.expression import StepRef
 from sagewright.compiler.kind import STEP_RETRIES, Context, StepKind, Sugar, emitted
-from sagewright.compiler.merge import is_own
 from sagewright.compiler.model import Dependency, Emitted, Step
 from sagewright.compiler.source import Map, Origin, key_origin
 from sagewright.compiler.types import Type
@@ -30,7 +29,7 @@ MODEL_KEYS = ("package", "model_data", "image", "code", "environment")
 def expand(step: Step, context: Context) -> list[Emitted]:
     models = _Models(step, context)
     if "variants" in step.body:
-        refuse(step.body, _own_keys(step.body), "variants", context)
+        refuse(step.body, VARIANT_KEYS, "variants", context)
         production = models.variants("variants")
     elif not any(step.body.get(key) is not None for key in SOURCES):
         what = "a shadow takes the traffic of a variant in production" if "shadow" in step.body else None
@@ -48,12 +47,6 @@ def expand(step: Step, context: Context) -> list[Emitted]:
         *models.steps,
         *_serving(step, context, production, shadow, () if models.steps else step.depends_on),
     ]
-
-
-def _own_keys(body: Map) -> tuple[str, ...]:
-    """Those of a variant's keys that the step itself has: of defaults, variants take what they say themselves."""
-    places = {key: key_origin(body, key) for key in VARIANT_KEYS if key in body}
-    return tuple(key for key, place in places.items() if place is None or is_own(place, body))
 
 
 @dataclass(slots=True)

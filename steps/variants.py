@@ -47,6 +47,7 @@ def configuration(
 ) -> dict[str, Any]:
     """The Arguments of the endpoint configuration `name`."""
     _check_shadow(production, shadow, context)
+    _check_serverless([*production, *shadow], context)
     _check_weights(production, context)
     return present(
         EndpointConfigName=name,
@@ -129,6 +130,15 @@ def _check_shadow(production: Sequence[Variant], shadow: Sequence[Variant], cont
     for variant in shadow:
         if variant.name in {other.name for other in production}:
             context.error("SW208", f"the variant `{variant.name}` is in production already", variant.at)
+
+
+def _check_serverless(variants: Sequence[Variant], context: Context) -> None:
+    """Source: SageMaker developer guide, what "Serverless Inference" and "Shadow tests" say they exclude."""
+    serverless = [variant for variant in variants if "serverless" in variant.body]
+    if serverless and len(variants) > 1:
+        message = "a serverless variant stands alone: neither others nor a shadow go together with it"
+        at = key_origin(serverless[0].body, "serverless")
+        context.error("SW208", message, at, help="deploy it at an endpoint of its own")
 
 
 def _check_weights(production: Sequence[Variant], context: Context) -> None:

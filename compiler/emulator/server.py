@@ -51,16 +51,23 @@ class _Observed:
         return answer
 
 
-def application(service: Service, store: Store | None = None) -> Application:
-    """The emulator as a WSGI application. Raises ImportError where moto's server is not installed."""
+def application(service: Service, store: Store | None = None, home: Path | None = None) -> Application:
+    """The emulator as a WSGI application; `home` is the `.sagewright` whose endpoints answer to InvokeEndpoint.
+
+    Raises ImportError where moto's server is not installed.
+    """
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from moto.sagemaker import urls
+    from moto.sagemakerruntime import urls as runtime_urls
 
     from sagewright.compiler.emulator.objects import Objects
     from sagewright.compiler.emulator.responses import EmulatedResponse
+    from sagewright.compiler.emulator.runtime import EmulatedRuntime
 
     EmulatedResponse.service = service
+    EmulatedRuntime.home = home
     urls.url_paths["{0}/$"] = EmulatedResponse.dispatch
+    runtime_urls.url_paths.update(dict.fromkeys(runtime_urls.url_paths, EmulatedRuntime.dispatch))
     app = DomainDispatcherApplication(create_backend_app)
     return _Conditional(_Observed(app, service, Objects(store).note if store else lambda _environ: None))
 
@@ -103,7 +110,9 @@ def serve(
         store = Store(state) if state else None
         workshop = Workshop(Path.cwd(), url)
         service = Service(replace(settings or Settings(), hire=workshop.hire), store)
-        app = application(service, store)
+        app = application(
+            service, store, workshop.home if settings and settings.executor == "local" else None
+        )
         server = make_server(host, port, app, threaded=True, request_handler=Handler, fd=listening.fileno())
         # moto calls itself in places, and looks here for where it is.
         os.environ["MOTO_PORT"] = str(bound)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from moto.sagemaker.exceptions import ValidationError
 
 from sagewright.compiler.emulator.executors import Pumped, Settings, Subject, Worker, report
+from sagewright.compiler.emulator.functions import EmulatedFunctions
 
 if TYPE_CHECKING:
     from sagewright.compiler.local.job import Machine
@@ -24,14 +26,20 @@ class Workshop:
         self._open, self._lock = ExitStack(), Lock()
         self._machines: dict[tuple[str, str], Machine] = {}
 
+    @property
+    def home(self) -> Path:
+        """The project's `.sagewright`."""
+        from sagewright.compiler.local.workplace import FOLDER
+
+        return self._root / FOLDER
+
     def hire(self, settings: Settings, subject: Subject) -> Worker:
         """The worker of an execution; the scenario's steps are not run, but take their results from it."""
         from sagewright.compiler.local.executor import LocalExecutor
         from sagewright.compiler.local.runs import prepared
-        from sagewright.compiler.local.workplace import FOLDER
 
         region, account = subject.identity.pipeline_arn.split(":")[3:5]
-        folder = prepared(self._root / FOLDER) / "emulator" / subject.identity.execution_id
+        folder = prepared(self.home) / "emulator" / subject.identity.execution_id
         folder.mkdir(parents=True, exist_ok=True)
         executor = LocalExecutor(
             self._machine(region, account),
@@ -53,6 +61,7 @@ class Workshop:
                     made = workplace(
                         self._root, endpoint_url=self._url, region=region, account=account, say=report
                     )
+                    made = replace(made, functions=EmulatedFunctions(self.home / "functions"))
                     self._machines[region, account] = self._open.enter_context(made.machine())
                 except CannotRun as error:
                     raise ValidationError(f"The emulator cannot run steps: {error}") from None

@@ -125,6 +125,9 @@ def blueprint(definition: str | Mapping[str, Any]) -> Blueprint:
             nodes[step.name] = node
     for name, body in inner.items():
         nodes[name] = _with_body(nodes[name], body)
+    empty = next((node for node in nodes.values() if node.type == "ForEach" and not node.children), None)
+    if empty is not None:
+        raise DefinitionError(f"`{empty.name}` has no ForEachBody")
     _check_order(nodes)
     dependents: dict[str, list[str]] = {name: [] for name in nodes}
     for node in nodes.values():

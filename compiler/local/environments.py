@@ -39,14 +39,6 @@ class Environment:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ImageEnvironments:
-    """The images themselves: for Docker, which needs nothing in their place."""
-
-    def of(self, image: str) -> Environment:
-        return Environment(image, Path("/usr/bin/python3"), image)
-
-
 class Environments:
     """The environments of a project. `images` is its table, `root` what its paths are relative to, `cache` where
     environments are made, and `say` is told before something is."""
@@ -161,6 +153,19 @@ class Environments:
             f"nothing stands for the image `{_short(image)}` here{meant}: say what its Python has, in sagewright.yaml:"
             f' `local: {{images: {{"{name}": {{python: "3.11", requirements: [...]}}}}}}`'
         )
+
+
+class ImageEnvironments(Environments):
+    """The images themselves: for Docker, which needs nothing in their place."""
+
+    def __init__(self) -> None:
+        super().__init__({}, Path())
+
+    def of(self, image: str) -> Environment:
+        return Environment(image, Path("/usr/bin/python3"), image)
+
+    def with_requirements(self, environment: Environment, requirements: Path) -> Environment:
+        return environment
 
 
 def default_cache() -> Path:

@@ -56,11 +56,12 @@ class Front(ThreadingHTTPServer):
     allow_reuse_address = False
     request_queue_size = 128
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, path: Path | None = None) -> None:
         super().__init__((LOOPBACK, port), Handler)
         self.folder, self.token = folder, secrets.token_hex(16)
         self.current: Deployment | None = None
-        self.path: Path | None = None
+        self.path = path
+        """The plan that is served, or was before this process began."""
         self.deploying: str | None = None
         self.failure: str | None = None
         self.stopping, self._turn = Event(), Lock()
@@ -281,10 +282,14 @@ def _carry_out(
 def _listening(folder: Path) -> Front:
     """At the port that it had the last time, where nobody else has it now."""
     try:
-        port = int(json.loads((folder / "state.json").read_text(encoding="utf-8"))["port"])
-        return Front(folder, port)
-    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        before = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+        port, path = int(before["port"]), Path(before["plan"]) if before["plan"] else None
+    except (OSError, ValueError, KeyError, TypeError):
         return Front(folder, 0)
+    try:
+        return Front(folder, port, path)
+    except (OSError, OverflowError):
+        return Front(folder, 0, path)
 
 
 def _taken(lock: int) -> bool:

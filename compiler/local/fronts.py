@@ -183,10 +183,14 @@ class FrontProcess:
         status = self.status()
         return self.state if status is not None and status["deployment"] is not None else None
 
-    def invoke(self, body: bytes, headers: Mapping[str, str], *, later: bool = False) -> Answer:
-        """Ask it. Raises JobFailed where it gives no answer."""
+    def invoke(
+        self, body: bytes, headers: Mapping[str, str], *, later: bool = False, as_aws: bool = False
+    ) -> Answer:
+        """Ask it; `as_aws` for an answer in the form of InvokeEndpoint's. Raises JobFailed where it gives none."""
         state = self.revive()
         path = "/async-invocations" if later else "/invocations"
+        if as_aws:
+            path = f"/endpoints/{self.name}{path}"
         try:
             return self._call(state, "POST", path, body, headers, INVOKING)
         except (OSError, http.client.HTTPException) as error:

@@ -46,8 +46,11 @@ class Hosted:
     digest: str
     models: str | None = None
 
-    def container(self, port: int, folder: Path | None = None, *, docker: bool = False) -> Container:
-        """It, listening at a port of loopback; `folder` in place of its own. With `docker` the image itself runs.
+    def container(
+        self, port: int, folder: Path | None = None, *, server: str = "", docker: bool = False
+    ) -> Container:
+        """It, listening at a port of loopback; `folder` in place of its own. Our server calls itself `server`. With
+        `docker` the image itself runs.
 
         Raises JobFailed where nobody here knows how it serves.
         """
@@ -66,6 +69,7 @@ class Hosted:
         else:
             mounts.append(Mount(SERVING, PLACE, writable=False))
             command = ("python", f"{PLACE}/server.py")
+            environment["SAGEWRIGHT_SERVER"] = server
             environment["SAGEWRIGHT_FRAMEWORK"] = self.framework if self.framework in WITH_DEFAULTS else ""
         return Container(
             command,

@@ -35,15 +35,20 @@ def entries(container: Container) -> list[Entry]:
     for mount in container.mounts:
         target = mount.target.rstrip("/")
         made[target] = Entry("write" if mount.writable else "read", target, str(mount.source.resolve()))
+    mounted = [target for target in made if target not in _OWN]
     for path in (*_interpreters(container.python), *map(Path, _NAME_SERVICE)):
         at = str(path)
-        if at not in made and path.exists() and any(at.startswith(f"{own}/") for own in _OWN):
-            made[at] = Entry("read", at, at)
+        if path.exists() and _is_below(at, _OWN) and not _is_below(at, mounted):
+            made.setdefault(at, Entry("read", at, at))
     shadows = sorted({*_shadows(made)})
     found = [] if "/" in shadows else [Entry("read", "/", "/")]
     found += [entry for folder in shadows for entry in _shadow(folder, made, shadows)]
     found += [made[target] for target in sorted(made)]
     return [*found, *(Entry("seal", folder) for folder in reversed(shadows))]
+
+
+def _is_below(path: str, folders: Iterable[str]) -> bool:
+    return any(path.startswith(f"{folder}/") for folder in folders)
 
 
 def _interpreters(python: Path) -> Iterator[Path]:
@@ -59,7 +64,7 @@ def _interpreters(python: Path) -> Iterator[Path]:
 def _shadows(targets: Iterable[str]) -> Iterator[str]:
     """Folders of this machine that lack a name which the container has."""
     for target in targets:
-        if not any(target.startswith(f"{other}/") for other in targets) and not Path(target).exists():
+        if not _is_below(target, targets) and not Path(target).exists():
             yield str(next(parent for parent in Path(target).parents if parent.is_dir()))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import secrets
 import socket
 import time
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,7 @@ ANSWER = 60.0
 ADDRESS_IN_USE = 98
 """The exit code by which our server says that somebody else has its port."""
 TRIES = 5
+SERVER = "X-Sagewright-Server"
 _LAST = 20
 """Lines of a log that a message repeats."""
 
@@ -53,16 +55,16 @@ class ModelServer:
         self._process: Process | None = None
         self._begun = 0
         self.port = 0
+        self._name = secrets.token_hex(8)
+        self._docker = sandbox.name == "docker"
 
     def start(self, timeout: float = STARTUP, stopping: Event | None = None) -> None:
         """Start it and wait until it is healthy. Raises JobFailed with the end of its log, Stopped."""
         for _ in range(TRIES):
             self._begun = self.log.stat().st_size if self.log.exists() else 0
             self.port = free_port()
-            self._process = self._sandbox.start(
-                self.hosted.container(self.port, self._folder, docker=self._sandbox.name == "docker"),
-                self.log,
-            )
+            container = self.hosted.container(self.port, self._folder, server=self._name, docker=self._docker)
+            self._process = self._sandbox.start(container, self.log)
             try:
                 code = self._until_healthy(timeout, stopping)
             except BaseException:
@@ -105,10 +107,13 @@ class ModelServer:
         return self._process.usage if self._process is not None else Usage()
 
     def healthy(self) -> bool:
+        """Whether it answers /ping; another server, at a port that was free a moment ago, does not count."""
         connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=2)
         with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
             connection.request("GET", "/ping")
-            return connection.getresponse().status == 200
+            response = connection.getresponse()
+            ours = self.hosted.serve is None and not self._docker
+            return response.status == 200 and (not ours or response.headers.get(SERVER) == self._name)
         return False
 
     def ask(self, body: bytes, headers: Mapping[str, str], timeout: float = ANSWER) -> Reply:

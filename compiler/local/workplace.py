@@ -19,7 +19,7 @@ from sagewright.compiler.engine.blueprint import CONTROL, Blueprint
 from sagewright.compiler.engine.scenario import Scenario
 from sagewright.compiler.engine.scope import Documents
 from sagewright.compiler.engine.selection import Selection, select
-from sagewright.compiler.local.environments import Environments
+from sagewright.compiler.local.environments import Environments, ImageEnvironments
 from sagewright.compiler.local.executor import LocalExecutor, documents
 from sagewright.compiler.local.job import Function, Machine
 from sagewright.compiler.local.overlay import Overlay
@@ -121,16 +121,18 @@ def workplace(
     is there. `say` is told what takes long. Raises CannotRun."""
     project = load(at, Sink())
     local: Mapping[str, Any] = project.data.get("local") or {}
-    region = region or REGION
+    region, chosen = region or REGION, isolation or local.get("isolation")
     mounts = {uri: project.root / path for uri, path in (local.get("data") or {}).items()}
     mounts |= dict(_mount(text) for text in data)
     return Workplace(
         project.root,
         store_for(project.root, mounts, _bucket_store(region, endpoint_url) if endpoint_url else None),
-        Environments(local.get("images") or {}, project.root, say=say),
+        ImageEnvironments()
+        if chosen == "docker"
+        else Environments(local.get("images") or {}, project.root, say=say),
         region,
         account or ACCOUNT,
-        isolation or local.get("isolation"),
+        chosen,
     )
 
 

@@ -118,3 +118,79 @@ def test_code_that_fails_and_code_that_is_stopped(url: str) -> None:
     until_step(sagemaker, long, "Prepare")
     sagemaker.stop_pipeline_execution(PipelineExecutionArn=long, ClientRequestToken=TOKEN)
     assert until(sagemaker, long)["PipelineExecutionStatus"] == "Stopped"
+
+
+SERVED = """\
+name: served
+steps:
+  Count:
+    kind: lambda
+    code: count.py
+    runtime: python3.12
+    handler: count.handler
+    lambda_role: arn:aws:iam::123456789012:role/Lambda
+    arguments: {bucket: acme-ml, prefix: raw/}
+    outputs: {objects: Integer}
+  Train:
+    kind: training
+    image: sklearn:1.2-1
+    instance: ml.m5.large
+    code: train.py
+    hyperparameters: {objects: "${steps.Count.outputs.objects}"}
+  Deploy:
+    kind: deploy
+    endpoint: served
+    image: sklearn:1.2-1
+    instance: ml.m5.large
+    model_data: ${steps.Train.model_data}
+    code: inference.py
+"""
+COUNT = """\
+import boto3
+def handler(event, context):
+    found = boto3.client("s3").list_objects_v2(Bucket=event["bucket"], Prefix=event["prefix"])
+    return {"objects": found["KeyCount"]}
+"""
+TRAIN = """\
+import os, sys
+from pathlib import Path
+(Path(os.environ["SM_MODEL_DIR"]) / "factor").write_text(sys.argv[sys.argv.index("--objects") + 1])
+"""
+INFERENCE = """\
+from pathlib import Path
+def model_fn(folder): return int((Path(folder) / "factor").read_text())
+def input_fn(body, content_type): return float(body)
+def predict_fn(number, factor): return number * factor
+def output_fn(number, accept): return str(number), "text/plain"
+"""
+
+
+def test_functions_models_and_endpoints_are_real(url: str, tmp_path: Path) -> None:
+    folder = tmp_path / "pipelines" / "served"
+    folder.mkdir(parents=True)
+    files = {"pipeline.yaml": SERVED, "count.py": COUNT, "train.py": TRAIN, "inference.py": INFERENCE}
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    boto3.client("iam", endpoint_url=url).create_role(RoleName="Lambda", AssumeRolePolicyDocument="{}")
+    command = [sys.executable, "-m", "sagewright.compiler"]
+    environment = {**os.environ, "AWS_ENDPOINT_URL": url}
+    subprocess.run(
+        [*command, "upsert", "pipelines/served", "--yes"], cwd=tmp_path, env=environment, check=True
+    )
+    put_rows(url, "a")
+    boto3.client("s3", endpoint_url=url).put_object(Bucket=BUCKET, Key="raw/more.csv", Body=b"b")
+    sagemaker = client(url)
+    try:
+        arn = start(sagemaker, "served")
+        steps = until(sagemaker, arn) and steps_of(sagemaker, arn)
+        assert {name: step["StepStatus"] for name, step in steps.items()} == dict.fromkeys(steps, "Succeeded")
+        runtime = boto3.client("sagemaker-runtime", endpoint_url=url)
+        answer = runtime.invoke_endpoint(EndpointName="served", Body=b"21", ContentType="text/plain")
+        assert float(answer["Body"].read()) == 42.0
+        assert answer["InvokedProductionVariant"] == "AllTraffic"
+        with pytest.raises(runtime.exceptions.ModelError, match="could not convert"):
+            runtime.invoke_endpoint(EndpointName="served", Body=b"x", ContentType="text/plain")
+        canned = runtime.invoke_endpoint(EndpointName="other", Body=b"1")
+        assert canned["Body"].read() == b"body", "moto's own"
+    finally:
+        subprocess.run([*command, "endpoints", "--all", "--yes"], cwd=tmp_path, env=environment, check=True)

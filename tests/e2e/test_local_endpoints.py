@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -159,6 +160,18 @@ def test_an_update_that_never_becomes_healthy_leaves_the_old_in_place(here: Here
     assert len(list((here.home / "endpoints/ep/deployments").iterdir())) == 1
 
 
+def test_an_update_of_what_was_killed_leaves_the_old_too(here: Here) -> None:
+    here.deploy(here.config({"ModelName": here.model(2)}))
+    front = here.machine.endpoints.front("ep")
+    state = front.state
+    assert state is not None
+    os.kill(state.pid, signal.SIGKILL)
+    _until(lambda: not front.running)
+    with pytest.raises(JobFailed, match="did not become healthy"):
+        here.deploy(here.config({"ModelName": here.model(2, "def model_fn(d): raise ValueError")}))
+    assert here.invoke() == (200, "[[2.0]]")
+
+
 def test_a_new_endpoint_that_never_becomes_healthy_leaves_nothing(here: Here) -> None:
     with pytest.raises(JobFailed, match="Please provide a model_fn implementation"):
         here.deploy(here.config({"ModelName": here.model(2, "def predict_fn(data, model): return data")}))
@@ -193,7 +206,8 @@ def test_what_was_killed_starts_again_when_it_is_asked(here: Here) -> None:
     assert state is not None
     children = _pids(here) - {state.pid}
     for pid in children:
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # the sandbox took it along
+            os.kill(pid, signal.SIGKILL)
     _until(lambda: not any(_is_alive(pid) for pid in children))
     assert here.invoke() == (200, "[[2.0]]")
     children = _pids(here)

@@ -46,7 +46,8 @@ def started(sandbox: Sandbox, folder: Path, code: str, **more: object) -> Proces
 
 
 def printed(folder: Path) -> str:
-    return (folder / "log").read_text(errors="replace")
+    log = folder / "log"
+    return log.read_text(errors="replace") if log.exists() else ""
 
 
 def until(true: Callable[[], bool], seconds: float = 20.0) -> None:

@@ -8,12 +8,13 @@ import json
 import threading
 import time
 from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sagewright.compiler.local import transform
+from sagewright.compiler.local import servers, transform
 from sagewright.compiler.local.job import JobFailed, Stopped
 from sagewright.compiler.local.store import StoreError
 from tests.hosting import BUCKET, TIMES, Here
@@ -140,6 +141,29 @@ def test_predictions_that_are_not_one_for_each_record(here: Here) -> None:
     code = TIMES.replace("return [[cell", "return [[0]] + [[cell")
     with pytest.raises(JobFailed, match="the model answered 3 lines to 2 records"):
         here.run("Transform", _request(here, source, code, DataProcessing={"JoinSource": "Input"}))
+
+
+def test_a_port_that_another_server_took_in_between(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Healthy) as taken:
+        threading.Thread(target=taken.serve_forever, daemon=True).start()
+        free, ports = servers.free_port, [taken.server_port]
+        monkeypatch.setattr(servers, "free_port", lambda: ports.pop() if ports else free())
+        job = here.job("Transform", _request(here, here.put("in/a.csv", "1\n")))
+        transform.run(job)
+        taken.shutdown()
+    assert "cannot listen" in job.log.read_text()
+    assert here.path("out/a.csv.out").read_text() == "2\n"
+
+
+class Healthy(BaseHTTPRequestHandler):
+    """Answers /ping, and is not who was started."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
 
 
 def test_what_is_not_there(here: Here) -> None:

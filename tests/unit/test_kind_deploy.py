@@ -175,6 +175,17 @@ def test_instances_may_be_given_as_aws_spells_them(context: FakeContext) -> None
             "a",
         ),
         (
+            "variants: {a: {model: m, instance: ml.m5.large}, b: {model: n, serverless: {memory_mb: 1024, max_concurrency: 1}}}",
+            "SW208",
+            "serverless",
+        ),
+        (
+            "variants: {a: {model: m, instance: ml.m5.large}}\n"
+            "shadow: {c: {model: o, serverless: {memory_mb: 1024, max_concurrency: 1}}}",
+            "SW208",
+            "serverless",
+        ),
+        (
             "kms_key: one\nvariants: {a: {model: m, instance: {type: ml.m5.large, kms_key: two}}}",
             "SW208",
             "two",
@@ -472,3 +483,21 @@ def test_a_step_that_deploys_nothing(tmp_path: Path) -> None:
     result = compile_steps(tmp_path, f"D: {{kind: deploy, endpoint: e, {shadow}}}")
     assert told(result) == [("SW202", "D")]
     assert "in production" in result.diagnostics[0].notes[0]
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "kind: deploy, endpoint: e, model: m",
+        "kind: deploy, endpoint: e, package: 'arn:aws:sagemaker:us-west-2:123456789012:model-package/g/1'",
+        "kind: deploy, endpoint: e, variants: {a: {model: x, instance: ml.m5.large, weight: 1}}",
+        "kind: register, group: g, containers: [{image: xgboost:1.7-1, model_data: s3://b/m}], content_types: [text/csv],"
+        " response_types: [text/csv]",
+        "kind: training, algorithm: mine, instance: ml.m5.large, inputs: {train: s3://b/t}",
+    ],
+)
+def test_a_default_image_gives_way(step: str, tmp_path: Path) -> None:
+    head = "defaults: {image: sklearn:1.2-1, kinds: {deploy: {instance: ml.m5.large}}}\n"
+    result = compile_steps(tmp_path, f"S: {{{step}}}", head)
+    assert result.diagnostics == []
+    assert "scikit-learn" not in json.dumps(result.definition)

@@ -127,7 +127,9 @@ def test_properties(path: str, tmp_path: Path) -> None:
 )
 def test_mistakes(rest: str, config: str, code: str, at: str, tmp_path: Path) -> None:
     found = told(compile_steps(tmp_path, job(rest, config)))
-    found = [one for one in found if one[0] != "SW906"]  # that `api` wins over `category` and `schema_version`
+    found = [
+        one for one in found if one[0] != "SW906"
+    ]  # that `api` wins over `category` and `schema_version`
     assert [code for code, _ in found] == [code]
     assert at.strip('"') in found[0][1]
 

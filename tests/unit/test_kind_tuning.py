@@ -437,7 +437,7 @@ def test_the_best_model_below_a_reference(output: str, parts: list[Any], tmp_pat
 
 def test_the_best_model_in_a_text(tmp_path: Path) -> None:
     made = model_data("${steps.Tune.best_model_data}.sig", "output: s3://b/m", tmp_path)
-    assert made == ["s3://b/m/", job(0), "/output/model.tar.gz", ".sig"]
+    assert made == ["s3://b/m/", job(0), "/output/model.tar.gz.sig"]
 
 
 def tell(reference: str, folder: Path, trainings: str = f"training: {TRAINING}", rest: str = "") -> list[Any]:

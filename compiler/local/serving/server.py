@@ -3,7 +3,8 @@
 The rules are those of AWS's `sagemaker-inference` 1.10: the module that SAGEMAKER_PROGRAM names has `model_fn`, and
 `transform_fn` or any of `input_fn`, `predict_fn`, `output_fn`; each may take a context more. A framework's defaults
 come from `<framework>_defaults.py` beside this file, where SAGEWRIGHT_FRAMEWORK says so. It listens on loopback only, at
-SAGEMAKER_BIND_TO_PORT, and only once the model is loaded. Like one worker of the containers, it does one request at a
+SAGEMAKER_BIND_TO_PORT, and only once the model is loaded; its answers bear SAGEWRIGHT_SERVER, so that whoever started it
+knows it from another that has the port. Like one worker of the containers, it does one request at a
 time.
 
 Nothing of sagewright can be imported here, and numpy only where a default needs it.
@@ -296,6 +297,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(answer.status, answer.reason[:200].encode("latin-1", "replace").decode("latin-1"))
         self.send_header("Content-Type", answer.content_type or "text/plain")
         self.send_header("Content-Length", str(len(body)))
+        self.send_header("X-Sagewright-Server", os.environ.get("SAGEWRIGHT_SERVER", ""))
         self.end_headers()
         self.wfile.write(body)
 

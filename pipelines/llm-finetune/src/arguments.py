@@ -46,7 +46,7 @@ def process(environment: Mapping[str, str]) -> Process:
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Fine-tune a language model on packed sequences.")
     add = parser.add_argument
-    add("--run", required=True, help="the folder under packed/ that holds the sequences")
+    add("--packed", required=True, help="the folder under packed/ that holds the sequences")
     add("--base_model", required=True, help="the folder under models/ and tokenizers/")
     add("--learning_rate", type=float, default=1e-5, help="the peak")
     add("--warmup_share", type=float, default=0.03)

@@ -17,7 +17,7 @@ PARTS = ("train", "evaluation")
 
 def held_out(instruction: str, share: float) -> bool:
     """Decided by the text alone: the same question is never on both sides, not even in another run."""
-    return int.from_bytes(hashlib.sha256(instruction.encode()).digest()[:4]) < share * 2**32
+    return int.from_bytes(hashlib.sha256(instruction.encode()).digest()[:4], "big") < share * 2**32
 
 
 def read(folder: Path, tokenizer: Tokenizer, share: float) -> dict[str, list[Example]]:

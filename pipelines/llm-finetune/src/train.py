@@ -44,20 +44,15 @@ def load_model(args: argparse.Namespace) -> Any:
     return model
 
 
-def shard(model: Any, here: Process) -> Any:
-    """Over all GPUs, a decoder layer at a time."""
+def shard(model: Any) -> Any:
+    """Over all GPUs, a decoder layer at a time: each holds its part of the weights, and fetches others when their turn is."""
     import torch
-    from torch.distributed.fsdp import FullyShardedDataParallel, MixedPrecision
-    from torch.distributed.fsdp.wrap import ModuleWrapPolicy
+    from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
-    return FullyShardedDataParallel(
-        model,
-        auto_wrap_policy=ModuleWrapPolicy({type(model.model.layers[0])}),
-        mixed_precision=MixedPrecision(param_dtype=torch.bfloat16, reduce_dtype=torch.float32),
-        device_id=here.local_rank,
-        use_orig_params=True,
-        limit_all_gathers=True,
-    )
+    policy = MixedPrecisionPolicy(param_dtype=torch.bfloat16, reduce_dtype=torch.float32)
+    for layer in model.model.layers:
+        fully_shard(layer, mp_policy=policy)
+    return fully_shard(model, mp_policy=policy)
 
 
 def save_checkpoint(model: Any, optimizer: Any, base: Path, step: int, here: Process) -> None:
@@ -98,21 +93,19 @@ def resume(model: Any, optimizer: Any, base: Path, here: Process) -> int:
 def save_model(model: Any, args: argparse.Namespace, here: Process) -> None:
     """The whole model in 16 bits, and its tokenizer, as an endpoint loads them: by the first process alone."""
     import torch
+    from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 
-    plain = model
-    if here.distributed:
-        from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
-
-        weights = get_model_state_dict(
-            model, options=StateDictOptions(full_state_dict=True, cpu_offload=True)
-        )
-        plain = model.module
-    else:
-        weights = model.state_dict()
-    if here.first:
-        weights = {name: value.to(torch.bfloat16) for name, value in weights.items()}
-        plain.save_pretrained(args.model_dir, state_dict=weights, safe_serialization=True)
-        copy_tokenizer(args.lustre / "tokenizers" / args.base_model, args.model_dir)
+    weights = get_model_state_dict(model, options=StateDictOptions(full_state_dict=True, cpu_offload=True))
+    if not here.first:
+        return
+    architectures = model.config.architectures  # `save_pretrained` would name the class that sharding made
+    weights = {name: value.to(torch.bfloat16) for name, value in weights.items()}
+    model.save_pretrained(args.model_dir, state_dict=weights, safe_serialization=True)
+    model.config.architectures = architectures
+    model.config.torch_dtype = "bfloat16"
+    model.config.use_cache = True
+    model.config.save_pretrained(args.model_dir)
+    copy_tokenizer(args.lustre / "tokenizers" / args.base_model, args.model_dir)
 
 
 def copy_tokenizer(source: Path, target: Path) -> None:
@@ -151,11 +144,10 @@ def microbatches(
 
 
 def half(tokens: Any, here: Process) -> AbstractContextManager[Any]:
-    """Calculate in 16 bits on a GPU; sharded models do by themselves."""
+    """Calculate in 16 bits; sharded models do by themselves."""
     import torch
 
-    alone = tokens.device.type == "cuda" and not here.distributed
-    return torch.autocast("cuda", torch.bfloat16) if alone else nullcontext()
+    return nullcontext() if here.distributed else torch.autocast(tokens.device.type, torch.bfloat16)
 
 
 def mean(value: float, count: float, device: Any, here: Process) -> float:
@@ -200,14 +192,14 @@ def train(args: argparse.Namespace, here: Process) -> None:
         torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     torch.manual_seed(args.seed)
 
-    packed = args.lustre / "packed" / args.run
+    packed = args.lustre / "packed" / args.packed
     manifest = wait(packed)
     data, held_out = Sequences(packed, manifest, "train"), Sequences(packed, manifest, "evaluation")
     per_step = args.sequences_per_gpu * args.accumulate * here.ranks
     total = schedule.steps(len(data), per_step, args.epochs, args.max_steps)
 
     model = load_model(args)
-    model = shard(model, here) if here.distributed else model.to(device)
+    model = shard(model) if here.distributed else model.to(device)
     learnt = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(learnt, lr=args.learning_rate, betas=(0.9, 0.95), weight_decay=0.1)
     first = resume(model, optimizer, args.checkpoints, here) if here.distributed else 0
@@ -259,10 +251,7 @@ def learn(
             loss = model(input_ids=tokens, labels=labels).loss / args.accumulate
         loss.backward()
         total += float(loss.detach())
-    if here.distributed:
-        model.clip_grad_norm_(1.0)
-    else:
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     return total
