@@ -8,32 +8,29 @@ from __future__ import annotations
 
 import json
 import secrets
-import sqlite3
 import time
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sagewright.compiler.engine.state import Outcome
+from sagewright.compiler.local.database import Database, Unusable
 from sagewright.compiler.local.job import REASON, Job, JobFailed, Stopped
 from sagewright.compiler.local.outputs import declared
 from sagewright.compiler.suggest import listing, nearest
 
 TICK = 0.1
 """Seconds between two looks for an answer."""
-VERSION = 1
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS question (
-    token TEXT PRIMARY KEY, pipeline TEXT, execution TEXT, step TEXT, attempt INTEGER, queue TEXT, arguments TEXT,
-    types TEXT, asked REAL, status TEXT, answer TEXT, UNIQUE (execution, step, attempt))
-"""
+_SCHEMA = (
+    "CREATE TABLE question (token TEXT PRIMARY KEY, pipeline TEXT, execution TEXT, step TEXT, attempt INTEGER,"
+    " queue TEXT, arguments TEXT, types TEXT, asked REAL, status TEXT, answer TEXT, UNIQUE (execution, step, attempt))",
+)
 WAITING, SUCCEEDED, FAILED, WITHDRAWN = "waiting", "succeeded", "failed", "withdrawn"
 
 
-class CallbackError(JobFailed):
-    """An answer that cannot be given, or a file that cannot be used; in words for people."""
+class CallbackError(Unusable):
+    """An answer that cannot be given, in words for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,38 +50,11 @@ class Question:
 
 class FileCallbacks:
     """See `job.Callbacks`. `home` is the project's `.sagewright`; without `timeout`, in seconds, a step waits for
-    ever. All methods raise CallbackError."""
+    ever. All methods raise CallbackError, and Unusable where the file cannot be used."""
 
     def __init__(self, home: Path, timeout: float | None = None) -> None:
         self.path, self.timeout = home / "callbacks.db", timeout
-
-    @contextmanager
-    def _transaction(self) -> Generator[sqlite3.Connection]:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(self.path, timeout=30, isolation_level=None)
-        except (OSError, sqlite3.Error) as error:
-            raise CallbackError(f"cannot open {self.path}: {error}") from None
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("BEGIN IMMEDIATE")
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version > VERSION:
-                raise CallbackError(
-                    f"{self.path} was written by a newer sagewright: use that one, or move it away"
-                )
-            connection.execute(_SCHEMA)
-            connection.execute(f"PRAGMA user_version = {VERSION}")
-            yield connection
-            connection.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            raise CallbackError(f"cannot use {self.path}: {error}") from None
-        except sqlite3.DatabaseError as error:
-            raise CallbackError(
-                f"{self.path} is damaged ({error}): move it away; steps that wait have to ask again"
-            ) from None
-        finally:
-            connection.close()
+        self._database = Database(self.path, "the file", _SCHEMA, 1, "steps that wait have to ask again")
 
     def ask(self, job: Job, queue: str, arguments: Mapping[str, Any]) -> Outcome:
         """See `job.Callbacks`. A step that is asked again, after its run was resumed, keeps its token."""
@@ -107,7 +77,7 @@ class FileCallbacks:
 
     def _post(self, job: Job, queue: str, arguments: Mapping[str, Any]) -> str:
         key = (job.identity.execution_id, job.task.name, job.task.attempt)
-        with self._transaction() as db:
+        with self._database.transaction() as db:
             where = "WHERE execution = ? AND step = ? AND attempt = ?"
             row = db.execute(f"SELECT token FROM question {where}", key).fetchone()
             if row is not None:
@@ -122,14 +92,14 @@ class FileCallbacks:
         return token
 
     def _answer(self, token: str) -> tuple[str, Any]:
-        with self._transaction() as db:
+        with self._database.transaction() as db:
             row = db.execute("SELECT status, answer FROM question WHERE token = ?", (token,)).fetchone()
         if row is None:
             raise CallbackError(f"the question with the token {token} is no longer in {self.path}")
         return row[0], json.loads(row[1]) if row[1] else None
 
     def _withdraw(self, token: str) -> None:
-        with self._transaction() as db:
+        with self._database.transaction() as db:
             db.execute(
                 "UPDATE question SET status = ? WHERE token = ? AND status = ?", (WITHDRAWN, token, WAITING)
             )
@@ -172,7 +142,7 @@ class FileCallbacks:
         self._settle(token, FAILED, reason[:REASON])
 
     def _settle(self, token: str, status: str, answer: Any) -> None:
-        with self._transaction() as db:
+        with self._database.transaction() as db:
             changed = db.execute(
                 "UPDATE question SET status = ?, answer = ? WHERE token = ? AND status = ?",
                 (status, json.dumps(answer), token, WAITING),
@@ -181,7 +151,7 @@ class FileCallbacks:
             self.find(token)
 
     def _questions(self) -> list[Question]:
-        with self._transaction() as db:
+        with self._database.transaction() as db:
             rows = db.execute(
                 "SELECT token, pipeline, execution, step, queue, arguments, types, asked, status FROM question "
                 "ORDER BY asked"

@@ -7,26 +7,20 @@ processes may use one file at once.
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sagewright.compiler.local.job import JobFailed
+from sagewright.compiler.local.database import Database, Unusable
 from sagewright.compiler.suggest import listing, nearest
 
-VERSION = 1
 APPROVALS = ("Approved", "Rejected", "PendingManualApproval")
-TIMEOUT = 30
-"""Seconds to wait for another process that writes."""
-_SCHEMA = """
-CREATE TABLE thing (kind TEXT, name TEXT, arn TEXT, body TEXT, created REAL, PRIMARY KEY (kind, name));
-CREATE TABLE package (grp TEXT, version INTEGER, arn TEXT, body TEXT, approval TEXT, note TEXT, created REAL,
-    PRIMARY KEY (grp, version));
-PRAGMA user_version = 1;
-"""
+_SCHEMA = (
+    "CREATE TABLE thing (kind TEXT, name TEXT, arn TEXT, body TEXT, created REAL, PRIMARY KEY (kind, name))",
+    "CREATE TABLE package (grp TEXT, version INTEGER, arn TEXT, body TEXT, approval TEXT, note TEXT, created REAL,"
+    " PRIMARY KEY (grp, version))",
+)
 _SAID = {
     "model": "model",
     "endpoint-config": "endpoint configuration",
@@ -35,55 +29,23 @@ _SAID = {
 }
 
 
-class RegistryError(JobFailed):
-    """What is not there, or a file that cannot be used; in words for people, with what to do."""
+class RegistryError(Unusable):
+    """What is not there, in words for people, with what to do."""
 
 
 class Registry:
-    """A registry in a file, made when it is first written. All methods raise RegistryError."""
+    """A registry in a file, made when it is first used. All methods raise RegistryError, and Unusable where the file
+    cannot be used."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-
-    @contextmanager
-    def _transaction(self) -> Generator[sqlite3.Connection]:
-        """All of it or nothing; writers wait for one another."""
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(self.path, timeout=TIMEOUT, isolation_level=None)
-        except (OSError, sqlite3.Error) as error:
-            raise RegistryError(f"cannot open the registry {self.path}: {error}") from None
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("BEGIN IMMEDIATE")
-            self._prepare(connection)
-            yield connection
-            connection.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            raise RegistryError(f"cannot use the registry {self.path}: {error}") from None
-        except sqlite3.DatabaseError as error:
-            raise RegistryError(
-                f"the registry {self.path} is damaged ({error}): move it away, and running the pipelines again fills a "
-                "new one"
-            ) from None
-        finally:
-            connection.close()  # and with it whatever was not committed
-
-    def _prepare(self, connection: sqlite3.Connection) -> None:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version > VERSION:
-            raise RegistryError(
-                f"the registry {self.path} was written by a newer sagewright: use that one, or move the file away"
-            )
-        if version == 0:
-            for statement in _SCHEMA.split(";"):
-                connection.execute(statement)
+        self.path, loss = path, "and running the pipelines again fills a new one"
+        self._database = Database(path, "the registry", _SCHEMA, 1, loss)
 
     # -- models, endpoint configurations, endpoints -------------------------------------------------------------------
 
     def put(self, kind: str, name: str, arn: str, body: Mapping[str, Any]) -> None:
         """Make or replace a `model`, an `endpoint-config` or an `endpoint`; its time stays."""
-        with self._transaction() as db:
+        with self._database.transaction() as db:
             found = db.execute(
                 "SELECT created FROM thing WHERE kind = ? AND name = ?", (kind, name)
             ).fetchone()
@@ -93,7 +55,7 @@ class Registry:
 
     def find(self, kind: str, name: str) -> dict[str, Any] | None:
         """The body that was put under a name, with its CreationTime; None where there is none."""
-        with self._transaction() as db:
+        with self._database.transaction() as db:
             query = "SELECT body, created FROM thing WHERE kind = ? AND name = ?"
             row = db.execute(query, (kind, name)).fetchone()
         return {**json.loads(row[0]), "CreationTime": row[1]} if row else None
@@ -113,14 +75,14 @@ class Registry:
 
     def names(self, kind: str) -> list[str]:
         """By when they were made."""
-        with self._transaction() as db:
+        with self._database.transaction() as db:
             rows = db.execute(
                 "SELECT name FROM thing WHERE kind = ? ORDER BY created, name", (kind,)
             ).fetchall()
         return [name for (name,) in rows]
 
     def delete(self, kind: str, name: str) -> None:
-        with self._transaction() as db:
+        with self._database.transaction() as db:
             db.execute("DELETE FROM thing WHERE kind = ? AND name = ?", (kind, name))
 
     def model(self, name: str) -> dict[str, Any]:
@@ -133,7 +95,7 @@ class Registry:
         """A new version in a group, which is made where it is missing; as DescribeModelPackage has it. `arn_prefix` is
         `arn:aws:sagemaker:<region>:<account>`."""
         approval = str(request.get("ModelApprovalStatus") or "PendingManualApproval")
-        with self._transaction() as db:
+        with self._database.transaction() as db:
             now = time.time()
             body = json.dumps({"ModelPackageGroupName": group})
             row = ("model-package-group", group, f"{arn_prefix}:model-package-group/{group}", body, now)
@@ -152,7 +114,7 @@ class Registry:
 
     def packages(self, group: str | None = None) -> list[dict[str, Any]]:
         """The versions of a group, or of all, newest first within a group."""
-        with self._transaction() as db:
+        with self._database.transaction() as db:
             query = "SELECT * FROM package WHERE grp = COALESCE(?, grp) ORDER BY grp, version DESC"
             rows = db.execute(query, (group,)).fetchall()
         return [_package(*row) for row in rows]
@@ -181,7 +143,7 @@ class Registry:
     def approve(self, name: str, approval: str, note: str | None = None) -> dict[str, Any]:
         """Set the approval of a version, one of APPROVALS; as `package` then gives it."""
         found = self.package(name)
-        with self._transaction() as db:
+        with self._database.transaction() as db:
             db.execute(
                 "UPDATE package SET approval = ?, note = ? WHERE arn = ?",
                 (approval, note, found["ModelPackageArn"]),

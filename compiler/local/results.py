@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from sagewright.compiler.definition import cache_attributes
 from sagewright.compiler.engine.scope import Identity
 from sagewright.compiler.engine.state import Outcome, Status, Task
+from sagewright.compiler.local.database import Damaged, Database
 from sagewright.compiler.local.job import Machine
 from sagewright.compiler.local.store import Store, StoreError, content_digest
 
 CACHED = frozenset({"Processing", "Training", "Transform"})
 """Types whose results are objects in S3 alone."""
 _EXECUTION = "<execution>"
+_SCHEMA = (
+    "CREATE TABLE result (key TEXT PRIMARY KEY, time REAL, execution TEXT, properties TEXT, contents TEXT)",
+)
 
 
 def content_key(task: Task, identity: Identity, machine: Machine) -> str | None:
@@ -77,29 +79,19 @@ class Results:
     """Kept in a file, for all pipelines of a project. A file that cannot be read is put aside: it is only a cache."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self._database = Database(path, "the cache", _SCHEMA, 1, "and everything runs again")
         try:
-            self._prepare()
-        except sqlite3.DatabaseError:
+            with self._database.transaction():
+                pass
+        except Damaged:
             path.replace(path.with_suffix(".corrupt"))
-            self._prepare()
-
-    def _prepare(self) -> None:
-        with closing(self._connect()) as connection, connection:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA user_version=1")
-            connection.execute(
-                "CREATE TABLE IF NOT EXISTS result"
-                " (key TEXT PRIMARY KEY, time REAL, execution TEXT, properties TEXT, contents TEXT)"
-            )
-
-    def _connect(self) -> sqlite3.Connection:
-        return sqlite3.connect(self.path, timeout=30)
+            for beside in (f"{path}-wal", f"{path}-shm"):
+                Path(beside).unlink(missing_ok=True)
 
     def find(self, key: str, store: Store) -> Outcome | None:
         """The result of that key, where all that it left behind still lies there, unchanged."""
-        with closing(self._connect()) as connection:
-            row = connection.execute(
+        with self._database.transaction() as base:
+            row = base.execute(
                 "SELECT execution, properties, contents FROM result WHERE key = ?", (key,)
             ).fetchone()
         if row is None:
@@ -121,8 +113,8 @@ class Results:
             json.dumps(outcome.properties),
             json.dumps({uri: digest for uri, digest in contents.items() if digest is not None}),
         )
-        with closing(self._connect()) as connection, connection:
-            connection.execute("INSERT OR REPLACE INTO result VALUES (?, ?, ?, ?, ?)", row)
+        with self._database.transaction() as base:
+            base.execute("INSERT OR REPLACE INTO result VALUES (?, ?, ?, ?, ?)", row)
 
 
 def _left_behind(properties: Mapping[str, Any]) -> Iterator[str]:

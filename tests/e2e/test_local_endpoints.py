@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from sagewright.compiler.local import endpoint
+from sagewright.compiler.local.database import Unusable
 from sagewright.compiler.local.job import JobFailed, Stopped
 from sagewright.compiler.local.registry import RegistryError
 from sagewright.compiler.local.store import StoreError
@@ -403,14 +404,14 @@ def test_a_configuration_names_models_that_are_there(here: Here) -> None:
 def test_a_damaged_registry_says_what_to_do(here: Here) -> None:
     here.model()
     here.machine.registry.path.write_bytes(b"nothing like a database" * 100)
-    with pytest.raises(RegistryError, match=r"is damaged .* move it away"):
+    with pytest.raises(Unusable, match=r"is damaged .* move it away"):
         here.model()
     here.machine.registry.path.unlink()
     for left in here.home.glob("registry.db-*"):
         left.unlink()
     with sqlite3.connect(here.machine.registry.path) as db:
         db.execute("PRAGMA user_version = 99")
-    with pytest.raises(RegistryError, match="written by a newer sagewright"):
+    with pytest.raises(Unusable, match="written by a newer sagewright"):
         here.model()
 
 

@@ -16,6 +16,7 @@ import pytest
 from sagewright.compiler import cli
 from sagewright.compiler.engine.state import Outcome
 from sagewright.compiler.local.callbacks import CallbackError, FileCallbacks
+from sagewright.compiler.local.database import Unusable
 from sagewright.compiler.local.job import Job, JobFailed, Stopped
 from tests.hosting import Here
 
@@ -168,12 +169,12 @@ def test_a_file_that_cannot_be_used(here: Here) -> None:
     here.home.mkdir(exist_ok=True)
     callbacks = FileCallbacks(here.home)
     callbacks.path.write_bytes(b"nothing like a database" * 100)
-    with pytest.raises(CallbackError, match=r"is damaged .* move it away"):
+    with pytest.raises(Unusable, match=r"is damaged .* move it away"):
         callbacks.waiting()
     callbacks.path.unlink()
     with sqlite3.connect(callbacks.path) as db:
         db.execute("PRAGMA user_version = 99")
-    with pytest.raises(CallbackError, match="newer sagewright"):
+    with pytest.raises(Unusable, match="newer sagewright"):
         callbacks.waiting()
 
 

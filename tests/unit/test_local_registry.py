@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from sagewright.compiler import cli
+from sagewright.compiler.local.database import Unusable
 from sagewright.compiler.local.job import JobFailed
 from sagewright.compiler.local.registry import Registry, RegistryError
 from tests.hosting import SKLEARN, Here, tar
@@ -61,7 +62,7 @@ def test_what_is_not_there(tmp_path: Path) -> None:
 
 
 def test_a_folder_in_its_place(tmp_path: Path) -> None:
-    with pytest.raises(RegistryError, match=r"cannot (open|use) the registry"):
+    with pytest.raises(Unusable, match=r"cannot (open|use) the registry"):
         Registry(tmp_path).names("model")
 
 
