@@ -30,6 +30,8 @@ targets:
     default: true
     account: "{account}"
   # prod: {{account: "210987654321", region: eu-west-1, bucket: my-bucket-prod, name_suffix: -prod}}
+# What `sagewright run` finds on this machine in place of S3:
+# local: {{data: {{"s3://{bucket}/breast-cancer/": pipelines/breast-cancer/data}}}}
 """
 _IGNORED = "build/\n.sagewright/\n"
 

@@ -81,6 +81,8 @@ def command(
     given = {name: value for name, value in said.items() if value is not None}
     if local or (not remote and (home() / "endpoints" / endpoint).is_dir()):
         ctx.exit(shown(lambda: _here(endpoint, body, given)))
+    if not remote:
+        click.echo(f"there is no endpoint {endpoint} on this machine: asking AWS", err=True)
     options = Options(target, Overrides(region))
     ctx.exit(handled(lambda: _in_aws(endpoint, _content(body), given, options, endpoint_url)))
 

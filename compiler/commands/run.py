@@ -98,9 +98,9 @@ def command(
     """
     if source and not steps:
         raise click.UsageError("which steps are to run? name them with --steps")
-    if resume and (paths or steps or how["param"] or how["data"] or how["stub"] or how["set_"]):
+    if resume and (paths or steps or how["param"] or how["stub"] or how["set_"]):
         raise click.UsageError(
-            "--resume goes on with a run as it was begun: give it no pipeline, and nothing to begin with"
+            "--resume goes on with a run as it was begun: give it no pipeline and no parameters"
         )
     from sagewright.compiler.local.job import JobFailed
     from sagewright.compiler.local.runs import RunError
@@ -160,7 +160,9 @@ def _resume(ctx: click.Context, number: str, how: dict[str, Any]) -> int:
     run = place.runs.newest() if number == "last" else place.runs.find(number)
     if run.status in _FINE:
         raise click.ClickException(f"run {run.id} is {run.status}: there is nothing left to do")
-    how |= {name: run.given[name] for name in _KEPT if not how[name]}
+    how |= {name: run.given[name] for name in _KEPT if not how[name]} | {
+        "data": [*run.given["data"], *how["data"]]
+    }
     place = replace(
         _place(Path.cwd(), how, None), functions=run.functions(), region=run.region, account=run.account
     )
@@ -220,7 +222,7 @@ def _carry_out(
             executor.close()
             run.save(execution, executor.usages)
         show(as_seen(execution))
-    return _conclude(run, execution, how["format_"])
+    return _conclude(run, execution, place, how["format_"])
 
 
 def _watcher(
@@ -262,7 +264,7 @@ def _interruptible(executor: LocalExecutor) -> Generator[None]:
             signal.signal(number, handler)
 
 
-def _conclude(run: Run, execution: Execution, format_: str) -> int:
+def _conclude(run: Run, execution: Execution, place: Workplace, format_: str) -> int:
     """Say how it ended."""
     from sagewright.compiler.local import telling
     from sagewright.compiler.local.store import NOTHING
@@ -277,6 +279,8 @@ def _conclude(run: Run, execution: Execution, format_: str) -> int:
         for record in failed:
             _show_tail(run, record.name)
         if any(NOTHING in record.reason for record in failed):
+            for uri, path in place.missing.items():
+                click.echo(f"{display(path)}, which is to stand for {uri}, is not there", err=True)
             click.echo(
                 "data of this machine is given with --data URI=PATH, or under `local: {data: ..}`", err=True
             )

@@ -50,6 +50,8 @@ class Workplace:
     account: str = ACCOUNT
     isolation: str | None = None
     functions: Mapping[str, Function] = field(default_factory=dict)
+    missing: Mapping[str, Path] = field(default_factory=dict)
+    """Data that the project names, and that is not there."""
 
     @property
     def folder(self) -> Path:
@@ -123,6 +125,8 @@ def workplace(
     local: Mapping[str, Any] = project.data.get("local") or {}
     region, chosen = region or REGION, isolation or local.get("isolation")
     mounts = {uri: project.root / path for uri, path in (local.get("data") or {}).items()}
+    missing = {uri: path for uri, path in mounts.items() if not path.exists()}  # perhaps of another pipeline
+    mounts = {uri: path for uri, path in mounts.items() if uri not in missing}
     mounts |= dict(_mount(text) for text in data)
     return Workplace(
         project.root,
@@ -133,6 +137,7 @@ def workplace(
         region,
         account or ACCOUNT,
         chosen,
+        missing=missing,
     )
 
 

@@ -382,6 +382,14 @@ def test_data_that_is_nowhere(shop: Workshop) -> None:
     ended = shop("run", "pipelines/words", code=1)
     assert "there is nothing at s3://acme/words/" in ended.out
     assert "--data" in ended.err
+    (shop.root / "data").rmdir()
+    assert (
+        "data, which is to stand for s3://acme/words/, is not there"
+        in shop("run", "pipelines/words", code=1).err
+    )
+    shop.write("elsewhere/some.txt", "a b c")
+    ended = shop("run", "--resume", "last", "--data", "s3://acme/words/=elsewhere", "--format", "json")
+    assert ended.json["status"] == "Succeeded"
 
 
 def test_data_of_the_project_is_never_written(shop: Workshop) -> None:
