@@ -13,13 +13,13 @@ from typing import Any
 import boto3
 
 from sagewright.compiler.assets import data_asset
-from sagewright.compiler.aws import Clients
 from sagewright.compiler.compilation import Compilation, Upload
 from sagewright.compiler.fleet import Failure, Fleet
 from sagewright.compiler.observe import Survey
 from sagewright.compiler.plan import Plan
 from tests.e2e.test_upsert import compiled, definition
 from tests.emulator_fixture import BUCKET, REGION, Answer, Call, Proxy
+from tests.ordeal import impatient_clients
 
 WAYS = ("before", "after")
 """Killed before the call arrives, and after it took effect."""
@@ -59,10 +59,7 @@ class FleetOrdeal:
         self.sagemaker: Any = boto3.client("sagemaker", endpoint_url=self.proxy.target)
         self.s3: Any = boto3.client("s3", endpoint_url=self.proxy.target)
         # Making boto3's clients takes most of an upsert's time; children get some that nobody has used.
-        self._made = {name: Clients(REGION, self.proxy.url) for name in ("own", "child")}
-        for clients in self._made.values():
-            for service in ("sagemaker", "s3"):
-                clients.client(service)
+        self._made = {name: impatient_clients(self.proxy) for name in ("own", "child")}
         self.start_again()
         self.upsert(WANTED, self._fleet())
         self.finished = self.state()

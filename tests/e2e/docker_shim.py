@@ -37,6 +37,8 @@ def main() -> int:
         "--tmpfs",
         "/tmp",
     ]
+    python = str(Path(os.environ["TRAIN_PYTHON"]).parent.parent)
+    base += ["--ro-bind", python, python]  # which may lie in what was just hidden
     if "TRAIN_PROGRAM" in os.environ:
         base += ["--ro-bind", os.environ["TRAIN_PROGRAM"], os.environ["TRAIN_PROGRAM"]]
     environment = {"PATH": os.environ["PATH"], **dict(word.split("=", 1) for word in service["environment"])}

@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 
 PIPELINES = Path(__file__).parents[2] / "pipelines"
+pytestmark = pytest.mark.xdist_group("pipeline-scripts")  # one process: what they make is made once
 
 
 def run(

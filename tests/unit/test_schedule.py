@@ -240,7 +240,7 @@ ZONES = (
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(
     crons(),
     st.sampled_from(ZONES),

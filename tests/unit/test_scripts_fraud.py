@@ -14,6 +14,7 @@ import yaml
 from tests.unit.test_pipeline_scripts import PIPELINES, load, rows_of, run, write_rows
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install 'sagewright[local]'")
+pytestmark = pytest.mark.xdist_group("scripts-fraud")  # one process: what they make is made once
 PIPELINE = yaml.safe_load((PIPELINES / "fraud" / "pipeline.yaml").read_text())
 HEADER = ["fraud", "amount", "hour", "distance_km", "tries_last_hour", "merchant_risk", "account_days", "age"]
 

@@ -13,6 +13,7 @@ import yaml
 from tests.unit.test_pipeline_scripts import PIPELINES, load, rows_of, run, write_rows
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install 'sagewright[local]'")
+pytestmark = pytest.mark.xdist_group("scripts-per_country")  # one process: what they make is made once
 NAME = "per-country"
 COUNTRIES = ["at", "es", "nl"]
 FAMILIES = ("linear", "forest", "boosting")
