@@ -278,12 +278,7 @@ def _conclude(run: Run, execution: Execution, place: Workplace, format_: str) ->
         failed = telling.failures(run)
         for record in failed:
             _show_tail(run, record.name)
-        if any(NOTHING in record.reason for record in failed):
-            for uri, path in place.missing.items():
-                click.echo(f"{display(path)}, which is to stand for {uri}, is not there", err=True)
-            click.echo(
-                "data of this machine is given with --data URI=PATH, or under `local: {data: ..}`", err=True
-            )
+        _explain_missing([record.reason for record in failed if NOTHING in record.reason], place)
     if execution.status in _FINE:
         return 0
     if execution.stopping:
@@ -291,6 +286,17 @@ def _conclude(run: Run, execution: Execution, place: Workplace, format_: str) ->
         return INTERRUPTED
     click.echo(f"`sagewright run --resume {run.id}` takes it up again where it failed", err=True)
     return 1
+
+
+def _explain_missing(reasons: list[str], place: Workplace) -> None:
+    """What to do about data that is not there."""
+    for uri, path in place.missing.items():
+        if any(uri in reason for reason in reasons):
+            click.echo(f"{display(path)}, which is to stand for {uri}, is not there", err=True)
+    if reasons:
+        click.echo(
+            "data of this machine is given with --data URI=PATH, or under `local: {data: ..}`", err=True
+        )
 
 
 def _show_tail(run: Run, step: str) -> None:

@@ -98,9 +98,12 @@ class Environments:
         for candidate in candidates:
             python = _python_for(candidate)
             if python is not None:
-                made, digest = self._python(
-                    python, candidate.requirements, f"{_short(image)}: {candidate.what}"
-                )
+                what = f"{_short(image)}: {candidate.what}"
+                try:
+                    made, digest = self._python(python, candidate.requirements, what)
+                except JobFailed as error:
+                    hint = f'or say under `local: images: "{_short(image)}":` what else stands for it'
+                    raise JobFailed(f"{error}; {hint}", error.error) from None
                 note = _note(image, made, _packages(candidate.requirements), candidate.but)
                 return Environment(image, made, digest, note=note)
         wanted = candidates[0].newest
