@@ -5,7 +5,7 @@ It does not change while executions run, and many may share one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -224,11 +224,11 @@ def _with_body(node: Node, body: list[Node]) -> Node:
         node,
         children=tuple(replace(child, order=(order, place)) for place, child in enumerate(body)),
         concurrency=concurrency,
-        selector=_selector(node, arguments.get("Selector")),
+        selector=_selector(node, arguments.get("Selector"), {child.name for child in body}),
     )
 
 
-def _selector(node: Node, written: Any) -> Selector | None:
+def _selector(node: Node, written: Any, body: Container[str]) -> Selector | None:
     if written is None:
         return None
     field_ = written.get("Field") if isinstance(written, Mapping) else None
@@ -237,6 +237,8 @@ def _selector(node: Node, written: Any) -> Selector | None:
     if not isinstance(target, str) or pick not in ("MaxBy", "MinBy"):
         raise DefinitionError(f"`{node.name}`: a Selector wants `Pick`, MaxBy or MinBy, and a `Field`")
     reference = Reference(target, "")
+    if reference.root != "IterationOutput" or reference.name not in body:
+        raise DefinitionError(f"`{node.name}`: the Selector's Field `{target}` refers to no step of the body")
     return Selector(pick, reference.name, path(reference.rest))
 
 

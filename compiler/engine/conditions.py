@@ -1,14 +1,22 @@
-"""Condition steps: their terms are true, false, or unknown where nobody knows (Kleene's logic)."""
+"""Condition steps: their terms are true, false, or unknown where nobody knows (Kleene's logic), and unknown altogether
+where a term may fail the step."""
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sagewright.compiler.engine.values import Unknown
 
 Truth = bool | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Incomparable(Unknown):
+    """A term that may fail the whole step, as it does in the SDK's local mode: nobody has seen what SageMaker does."""
+
 
 _COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
     "Equals": operator.eq,
@@ -42,7 +50,7 @@ def _term(condition: Any) -> Truth:
         return _any(_compare("Equals", query, value) for value in _list(condition, "Values"))
     if isinstance(kind, str) and kind in _COMPARISONS:
         return _compare(kind, condition.get("LeftValue"), condition.get("RightValue"))
-    return Unknown(f"the condition type `{kind}` is not known")
+    return Incomparable(f"the condition type `{kind}` is not known")
 
 
 def _list(condition: Mapping[str, Any], member: str) -> list[Any]:
@@ -52,23 +60,22 @@ def _list(condition: Mapping[str, Any], member: str) -> list[Any]:
 
 
 def _all(terms: Iterable[Truth]) -> Truth:
-    unknown: Truth = True
-    for term in terms:
-        if term is False:
-            return False
-        if isinstance(term, Unknown):
-            unknown = term
-    return unknown
+    return _decided(terms, decisive=False)
 
 
 def _any(terms: Iterable[Truth]) -> Truth:
-    unknown: Truth = False
-    for term in terms:
-        if term is True:
-            return True
-        if isinstance(term, Unknown):
-            unknown = term
-    return unknown
+    return _decided(terms, decisive=True)
+
+
+def _decided(terms: Iterable[Truth], *, decisive: bool) -> Truth:
+    """`decisive` where a term is, else what is unknown. A term that may fail the step goes over all others."""
+    found = list(terms)
+    for term in found:
+        if isinstance(term, Incomparable):
+            return term
+    if any(term is decisive for term in found):
+        return decisive
+    return next((term for term in found if isinstance(term, Unknown)), not decisive)
 
 
 def _compare(kind: str, left: Any, right: Any) -> Truth:
@@ -77,9 +84,14 @@ def _compare(kind: str, left: Any, right: Any) -> Truth:
             return value
     first, second = _sort(left), _sort(right)
     if first is None or first != second:
-        return Unknown(f"nobody has seen SageMaker compare {_shown(left)} with {_shown(right)}")
+        return Incomparable(f"nobody has seen SageMaker compare {_shown(left)} with {_shown(right)}")
     if kind != "Equals" and first != "number":
-        return Unknown(f"nobody has seen SageMaker order {first}s: {_shown(left)} and {_shown(right)}")
+        return Incomparable(f"nobody has seen SageMaker order {first}s: {_shown(left)} and {_shown(right)}")
+    if kind == "Equals" and isinstance(left, float) is not isinstance(right, float):
+        return Incomparable(
+            f"nobody has seen whether {_shown(left)} and {_shown(right)} can be equal for SageMaker; the SDK's local mode "
+            "fails, as one is an Integer and one a Float"
+        )
     return _COMPARISONS[kind](left, right)
 
 

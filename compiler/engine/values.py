@@ -148,6 +148,8 @@ def _json_get(operand: Any) -> Template:
         found = lookup(document, segments)
         if found is MISSING:
             raise Unavailable(f"Invalid json path '{written}'")
+        if found is None:
+            raise Unavailable(f"Json path '{written}' is null, and so is undefined.")
         return found
 
     return fill

@@ -12,6 +12,7 @@ from typing import Any
 
 import botocore.client
 import botocore.exceptions
+import requests
 
 BUCKET, REGION = "bucket", "us-west-2"
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
@@ -64,6 +65,12 @@ def answer(_client: Any, operation: str, arguments: dict[str, Any]) -> dict[str,
     raise RuntimeError(f"the SDK calls {operation}, which has no answer here")
 
 
+def unreachable(*_: Any, **__: Any) -> Any:
+    """What the SDK's telemetry meets."""
+    raise requests.ConnectionError("there is no network here")
+
+
 botocore.client.BaseClient._make_api_call = answer
+requests.get = unreachable
 warnings.filterwarnings("ignore")
 logging.disable(logging.CRITICAL)

@@ -2,48 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sagewright.compiler.definition import DefinitionError
 from sagewright.compiler.diagnostics import Sink
-from sagewright.compiler.engine.blueprint import blueprint
 from sagewright.compiler.engine.compare import mismatches
 from sagewright.compiler.engine.conditions import evaluate
-from sagewright.compiler.engine.given import Names, given
-from sagewright.compiler.engine.outcome import Result, simulate_given
 from sagewright.compiler.engine.parameters import Refused, resolve
 from sagewright.compiler.engine.state import Status
 from sagewright.compiler.engine.values import Unknown, first_unknown
-from sagewright.compiler.source import Map, read
-
-FOLDER = Path(__file__).parents[1] / "cases" / "run"
+from sagewright.compiler.source import Map
+from tests.run_table import FOLDER, RUNS, cases, definition, simulated, values
 
 
 def load(name: str) -> list[Any]:
-    sink = Sink()
-    document = read(FOLDER / f"{name}.yaml", sink)
-    assert document is not None, sink.diagnostics
-    return [pytest.param(case, id=f"{name}: {case['rule']}") for case in document.data["cases"]]
-
-
-RUNS = ("order", "branches", "triggers", "retries", "cache", "foreach", "values", "ending")
+    return [pytest.param(case, id=f"{name}: {case['rule']}") for case in cases(name)]
 
 
 def test_every_file_is_looked_at() -> None:
     assert {path.stem for path in FOLDER.glob("*.yaml")} == {*RUNS, "conditions", "parameters"}
-
-
-def simulated(case: Map, sink: Sink) -> tuple[Result, Names]:
-    definition = {
-        "Version": "2020-12-01",
-        "Parameters": case.get("parameters", []),
-        "PipelineExperimentConfig": case.get("experiment"),
-        "Steps": case["steps"],
-    }
-    names = Names(blueprint(definition))
-    return simulate_given(names.plan, given(case.get("given") or Map(), names, sink)), names
 
 
 @pytest.mark.parametrize("case", [case for name in RUNS for case in load(name)])
@@ -51,11 +30,11 @@ def test_rule(case: Map) -> None:
     assert case["source"], "a rule has a source, or says that it has none"
     sink = Sink()
     if "refused" in case:
-        with pytest.raises(Refused, match=r".*") as refused:
-            simulated(case, sink)
+        with pytest.raises((Refused, DefinitionError), match=r".*") as refused:
+            simulated(definition(case), case, sink)
         assert case["refused"] in str(refused.value)
         return
-    result, names = simulated(case, sink)
+    result, names = simulated(definition(case), case, sink)
     assert not sink.diagnostics
     assert [wrong.message for wrong in mismatches(case["expect"], result, names)] == []
     records = result.execution.records
@@ -87,7 +66,6 @@ def test_condition(case: Map) -> None:
 
 @pytest.mark.parametrize("case", load("parameters"))
 def test_start(case: Map) -> None:
-    values = {name: "x" * 1025 if value == "long" else value for name, value in case["values"].items()}
     with pytest.raises(Refused) as refused:
-        resolve({"Parameters": case["parameters"]}, values)
+        resolve({"Parameters": case["parameters"]}, values(case))
     assert case["refused"] in str(refused.value)
