@@ -101,13 +101,13 @@ class EmulatedExecution:
 
     def begin(self) -> None:
         """Start it."""
-        self._launch(lambda: self.engine.begin(self.pace.now()))
+        self._launch(self.engine.begin)
 
     def resume(self) -> None:
         """Go on where the emulator ended; jobs that were running are begun again."""
         if self.stop_asked and not self.engine.stopping:
             self.inbox.put(StopAsked())
-        self._launch(self.engine.pending)
+        self._launch(lambda _now: self.engine.pending())
 
     def stop(self, token: str) -> None:
         """StopPipelineExecution. Raises ValidationError where it has ended, ConflictException."""
@@ -137,7 +137,7 @@ class EmulatedExecution:
             self.stop_asked = False
             self.inbox.clear()
             most = (self.parallelism or {}).get("MaxParallelExecutionSteps")
-            self._launch(lambda: self.engine.retry(self.pace.now(), most))
+            self._launch(lambda now: self.engine.retry(now, most))
 
     def update(self, request: Mapping[str, Any]) -> None:
         """UpdatePipelineExecution: what is given is set."""
@@ -176,10 +176,10 @@ class EmulatedExecution:
             raise ConflictException("The client request token was used for another request.")
         return earlier is not None
 
-    def _launch(self, commands: Callable[[], list[Command]]) -> None:
+    def _launch(self, commands: Callable[[float], list[Command]]) -> None:
         worker = self._hire()
         with self.inbox.turn:
-            found = commands()
+            found = commands(worker.clock.now())  # its own: a simulated one stands still until it is asked
             self.changed()
             name = f"execution {self.engine.identity.execution_id}"
             self._thread = Thread(target=self._run, args=(worker, found), name=name, daemon=True)
