@@ -208,8 +208,10 @@ def running_emulator(*arguments: str) -> Iterator[str]:
     """The URL of a `sagewright emulate` on a free port of loopback."""
     emulator = start_emulator(*arguments)
     with emulator.process as process:
-        yield emulator.url
-        process.terminate()
+        try:
+            yield emulator.url
+        finally:
+            process.terminate()
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,8 @@ from tests.e2e.test_upsert import compiled, definition
 from tests.emulator_fixture import BUCKET, REGION, Answer, Call, Proxy
 from tests.ordeal import impatient_clients
 
+PATIENCE = 15.0
+"""Seconds to wait for an answer that may never come: what was killed may leave a connection behind."""
 WAYS = ("before", "after")
 """Killed before the call arrives, and after it took effect."""
 
@@ -59,7 +61,7 @@ class FleetOrdeal:
         self.sagemaker: Any = boto3.client("sagemaker", endpoint_url=self.proxy.target)
         self.s3: Any = boto3.client("s3", endpoint_url=self.proxy.target)
         # Making boto3's clients takes most of an upsert's time; children get some that nobody has used.
-        self._made = {name: impatient_clients(self.proxy) for name in ("own", "child")}
+        self._made = {name: impatient_clients(self.proxy, PATIENCE) for name in ("own", "child")}
         self.start_again()
         self.upsert(WANTED, self._fleet())
         self.finished = self.state()

@@ -19,10 +19,10 @@ from tests.faults import TIMEOUT, Fault
 MOST_CALLS = 60
 
 
-def impatient_clients(proxy: Proxy) -> Clients:
-    """Clients that give up soon; whether they try again by themselves is AWS_MAX_ATTEMPTS's."""
+def impatient_clients(proxy: Proxy, patience: float = TIMEOUT) -> Clients:
+    """Clients that give up after so many seconds; whether they try again by themselves is AWS_MAX_ATTEMPTS's."""
     clients, patient = Clients(REGION, proxy.url), library.READ_TIMEOUT
-    library.READ_TIMEOUT = TIMEOUT
+    library.READ_TIMEOUT = patience
     try:
         for service in ("sagemaker", "s3", "scheduler", "events"):
             clients.client(service)
