@@ -712,3 +712,13 @@ def test_a_reset_gives_up_what_runs(sagemaker: Any, emulator: str) -> None:
     arn = start(sagemaker)
     reset(emulator)
     refused("ResourceNotFound", sagemaker.describe_pipeline_execution, PipelineExecutionArn=arn)
+
+
+def test_steps_are_listed_in_the_order_in_which_they_began(sagemaker: Any) -> None:
+    create(sagemaker, training("First"), training("Second", "First"), training("Third", "Second"))
+    for arn in [start(sagemaker) for _ in range(10)]:
+        until(sagemaker, arn)
+        shown = sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=arn, SortOrder="Ascending")
+        steps = shown["PipelineExecutionSteps"]
+        assert [found["StepName"] for found in steps] == ["First", "Second", "Third"]
+        assert all(found["StartTime"] <= found["EndTime"] for found in steps)
