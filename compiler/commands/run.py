@@ -21,7 +21,7 @@ from sagewright.compiler.commands.session import INTERRUPTED, endpoint_option
 from sagewright.compiler.commands.subject import Subject, given_for, one_subject
 from sagewright.compiler.commands.watch import viewer
 from sagewright.compiler.engine.scheduler import MAX_PARALLEL
-from sagewright.compiler.project import display
+from sagewright.compiler.project import display, find_root
 
 if TYPE_CHECKING:
     from sagewright.compiler.compilation import Compilation
@@ -155,9 +155,10 @@ def _resume(ctx: click.Context, number: str, how: dict[str, Any]) -> int:
     from sagewright.compiler.engine.blueprint import blueprint
     from sagewright.compiler.engine.given import Names
     from sagewright.compiler.local.runs import again
+    from sagewright.compiler.local.workplace import runs_of
 
-    place = _place(Path.cwd(), how, None)
-    run = place.runs.newest() if number == "last" else place.runs.find(number)
+    runs = runs_of(find_root(Path.cwd())[0])
+    run = runs.newest() if number == "last" else runs.find(number)
     if run.status in _FINE:
         raise click.ClickException(f"run {run.id} is {run.status}: there is nothing left to do")
     how |= {name: run.given[name] for name in _KEPT if not how[name]} | {
@@ -205,23 +206,23 @@ def _carry_out(
     from sagewright.compiler.local.executor import SystemClock
     from sagewright.compiler.local.telling import as_seen
 
-    with place.machine() as machine:
-        executor = place.executor(run, machine, given.scenario, cache=not how["no_cache"], keep=how["keep"])
-        text = how["format_"] == "text"
-        if text:
-            click.echo(f"run {run.id} of {run.pipeline}, steps kept apart by {machine.sandbox.name}")
-            for gap in machine.sandbox.gaps:
-                click.echo(f"note: {gap}", err=True)
-        show: Callable[[Snapshot], None] = viewer() if text else lambda _seen: None
-        executor.changed = _watcher(run, execution, executor, lambda: show(as_seen(execution)))
-        clock = SystemClock()
-        try:
-            with _interruptible(executor):
-                proceed(execution, executor, clock, begin(clock.now()))
-        finally:
-            executor.close()
-            run.save(execution, executor.usages)
-        show(as_seen(execution))
+    machine = place.machine()
+    executor = place.executor(run, machine, given.scenario, cache=not how["no_cache"], keep=how["keep"])
+    text = how["format_"] == "text"
+    if text:
+        click.echo(f"run {run.id} of {run.pipeline}, steps kept apart by {machine.sandbox.name}")
+        for gap in machine.sandbox.gaps:
+            click.echo(f"note: {gap}", err=True)
+    show: Callable[[Snapshot], None] = viewer() if text else lambda _seen: None
+    executor.changed = _watcher(run, execution, executor, lambda: show(as_seen(execution)))
+    clock = SystemClock()
+    try:
+        with _interruptible(executor):
+            proceed(execution, executor, clock, begin(clock.now()))
+    finally:
+        executor.close()
+        run.save(execution, executor.usages)
+    show(as_seen(execution))
     return _conclude(run, execution, place, how["format_"])
 
 

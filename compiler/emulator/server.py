@@ -124,7 +124,6 @@ def serve(
         finally:
             server.server_close()
             service.executions.close()
-            workshop.close()
             if store is not None:
                 store.close()
 

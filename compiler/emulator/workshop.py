@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
@@ -23,7 +22,7 @@ class Workshop:
 
     def __init__(self, root: Path, url: str) -> None:
         self._root, self._url = root, url
-        self._open, self._lock = ExitStack(), Lock()
+        self._lock = Lock()
         self._machines: dict[tuple[str, str], Machine] = {}
 
     @property
@@ -49,9 +48,6 @@ class Workshop:
         )
         return Pumped(executor, executor.close, subject)
 
-    def close(self) -> None:
-        self._open.close()
-
     def _machine(self, region: str, account: str) -> Machine:
         from sagewright.compiler.local.workplace import CannotRun, workplace
 
@@ -62,7 +58,7 @@ class Workshop:
                         self._root, endpoint_url=self._url, region=region, account=account, say=report
                     )
                     made = replace(made, functions=EmulatedFunctions(self.home / "functions"))
-                    self._machines[region, account] = self._open.enter_context(made.machine())
+                    self._machines[region, account] = made.machine()
                 except CannotRun as error:
                     raise ValidationError(f"The emulator cannot run steps: {error}") from None
             return self._machines[region, account]

@@ -15,12 +15,12 @@ class Overlay:
 
     def __init__(self, store: Store, mounts: Mapping[str, Path]) -> None:
         self.store = store
-        self._mounts = {split(uri): path for uri, path in mounts.items()}
+        self.mounts = {split(uri): path for uri, path in mounts.items()}
         self._files = FolderStore(Path("/"))
 
     def list(self, bucket: str, prefix: str) -> list[StoredObject]:
         found = {entry.key: entry for entry in self.store.list(bucket, prefix)}
-        for (of, key), path in self._mounts.items():
+        for (of, key), path in self.mounts.items():
             if of != bucket:
                 continue
             for name, file in _members(key, path):
@@ -39,7 +39,7 @@ class Overlay:
             raise StoreError(f"cannot read {mounted}: {(error.strerror or str(error)).lower()}") from None
 
     def upload(self, path: Path, bucket: str, key: str) -> None:
-        if any(of == bucket and _is_below(key, start, path) for (of, start), path in self._mounts.items()):
+        if any(of == bucket and _is_below(key, start, path) for (of, start), path in self.mounts.items()):
             raise StoreError(f"s3://{bucket}/{key} is data of this machine's, which a run does not write")
         self.store.upload(path, bucket, key)
 
@@ -50,7 +50,7 @@ class Overlay:
         return self._files.digest_of(mounted, found.version)
 
     def _mounted(self, bucket: str, key: str) -> Path | None:
-        for (of, start), path in self._mounts.items():
+        for (of, start), path in self.mounts.items():
             if of != bucket:
                 continue
             if path.is_file() and key == _file_key(start, path):

@@ -15,7 +15,7 @@ def as_data(store: Store) -> dict[str, Any]:
     if isinstance(store, FolderStore):
         return {"folder": str(store.root.absolute())}
     if isinstance(store, Overlay):
-        data = {f"s3://{bucket}/{key}": str(path.absolute()) for (bucket, key), path in store._mounts.items()}
+        data = {f"s3://{bucket}/{key}": str(path.absolute()) for (bucket, key), path in store.mounts.items()}
         return {"base": as_data(store.store), "data": data}
     from sagewright.compiler.local.bucket_store import BucketStore
 

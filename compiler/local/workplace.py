@@ -6,8 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,9 +64,8 @@ class Workplace:
     def documents(self) -> Documents:
         return documents(self.store)
 
-    @contextmanager
-    def machine(self) -> Generator[Machine]:
-        """What runners need; closed at the end. Raises CannotRun."""
+    def machine(self) -> Machine:
+        """What runners need. Raises JobFailed where the sandbox that was asked for does not work."""
         from sagewright.compiler.local.callbacks import FileCallbacks
         from sagewright.compiler.local.endpoints import Endpoints
         from sagewright.compiler.local.isolation import choose
@@ -76,7 +74,7 @@ class Workplace:
         folder = prepared(self.folder)
         sandbox = choose(self.isolation)
         registry = Registry(folder / "registry.db")
-        yield Machine(
+        return Machine(
             folder,
             self.region,
             self.account,
