@@ -452,7 +452,10 @@ def _pids(here: Here) -> set[int]:
 def _is_alive(pid: int) -> bool:
     import psutil
 
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _listening(pids: set[int]) -> set[tuple[str, int]]:
