@@ -158,14 +158,19 @@ def _resolve(path: Path | str, root: Path, shown: str) -> tuple[str, str]:
         real, base = os.path.realpath(path), os.path.realpath(root)
     except (OSError, ValueError):  # a null byte, a lone surrogate
         raise AssetError("SW801", f"`{shown}` cannot be a path") from None
-    if not Path(real).is_relative_to(base):
+    if not is_below(real, base):
         raise AssetError("SW802", f"`{shown}` is outside the project", f"which is `{base}`")
     return real, base
 
 
+def is_below(path: str, folder: str) -> bool:
+    """Whether one path, free of links, is the other, or below it."""
+    return os.path.commonpath((path, folder)) == folder
+
+
 def _status(path: str, shown: str) -> os.stat_result:
     try:
-        return Path(path).stat()
+        return os.stat(path)  # noqa: PTH116 - a `Path` of it costs as much again
     except OSError as error:
         raise _unreadable(error, shown) from None
 
@@ -180,7 +185,7 @@ def _unreadable(error: OSError, shown: str) -> AssetError:
 
 def _shown(path: Path, root: Path) -> str:
     """A path for messages: from the project's root where it is below it."""
-    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
+    return "." if path == root else path.as_posix().removeprefix(f"{root.as_posix()}/")
 
 
 def _is_utf8(name: str) -> bool:

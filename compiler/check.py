@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
 from sagewright.compiler import graph
 from sagewright.compiler.diagnostics import Related, Sink, Span
+from sagewright.compiler.expression import uses
 from sagewright.compiler.frames import Frame
 from sagewright.compiler.graph import Edge, Node, Program
 from sagewright.compiler.model import Step
@@ -252,7 +252,8 @@ def check_written_out(program: Program, sink: Sink) -> None:
     loops = program.pipeline.loops()
     for node in program.nodes.values():
         sink.within = node.step.source.frame
-        for text in _written_out((node.step.arguments, node.step.extra, node.step.source.step_api)):
+        found = (*node.uses, *uses(node.step.source.step_api))
+        for text in (use["Get"] for use in found if isinstance(use, dict)):
             root, name = (*re.split(r"[.\[]", text)[:2], "")[:2]
             if root in ("ForEach", "Steps"):
                 _check_written_scope(text, root, program.nodes.get(name), node, loops, sink)
@@ -276,19 +277,6 @@ def _check_written_scope(
     elif other is not None and other is not node:
         way = "refer to {}, which has what each iteration gave"
         _check_scope(node.step.source, other.step.source, place, loops, sink, way)
-
-
-def _written_out(value: Any) -> Iterator[str]:
-    """The texts of every `{Get: ...}`."""
-    if isinstance(value, dict):
-        text = value.get("Get")
-        if isinstance(text, str) and len(value) == 1:
-            yield text
-        for item in value.values():
-            yield from _written_out(item)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _written_out(item)
 
 
 CHECKS: tuple[Callable[[Program, Sink], None], ...] = (

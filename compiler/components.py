@@ -46,7 +46,6 @@ class Library:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._resolved_root = root.resolve()
         self._resolved: dict[Path, Path] = {}
         self._read: dict[Path, Document | None] = {}
 
@@ -66,14 +65,14 @@ class Library:
         source = document_of(place.node).path if place is not None else None
         base = source.parent if source is not None else self._root
         path = Path(os.path.normpath(base / written))
-        resolved = self._resolved.get(path) or self._resolved.setdefault(path, path.resolve())
+        resolved = self._resolve(path)
         shown = display(path)
-        frame.file, frame.path = shown, resolved
-        if not resolved.is_relative_to(self._resolved_root):
+        frame.file, frame.path = shown, path
+        if not resolved.is_relative_to(self._resolve(self._root)):
             message = f"the component `{shown}` lies outside the project `{display(self._root)}`"
             sink.report("SW802", message, place)
             return None
-        if _is_recursive(resolved, shown, place, frame, sink):
+        if self._is_recursive(resolved, shown, place, frame, sink):
             return None
         if resolved not in self._read:
             if not holds(path.is_file):
@@ -82,20 +81,27 @@ class Library:
             self._read[resolved] = read(path, sink, shown)
         return self._read[resolved]
 
+    def _resolve(self, path: Path) -> Path:
+        """A path free of links."""
+        return self._resolved.get(path) or self._resolved.setdefault(path, path.resolve())
 
-def _is_recursive(path: Path, shown: str, place: Origin | None, frame: Frame, sink: Sink) -> bool:
-    """Whether a file uses itself, or too many use one another; which is told."""
-    around = list(frame.chain())[1:]
-    if len(around) > MAX_DEPTH:
-        sink.report("SW701", f"components use one another more than {MAX_DEPTH} deep", place)
+    def _is_recursive(
+        self, resolved: Path, shown: str, place: Origin | None, frame: Frame, sink: Sink
+    ) -> bool:
+        """Whether a file uses itself, or too many use one another; which is told."""
+        around = list(frame.chain())[1:]
+        if len(around) > MAX_DEPTH:
+            sink.report("SW701", f"components use one another more than {MAX_DEPTH} deep", place)
+            return True
+        index = next(
+            (i for i, one in enumerate(around) if one.path and self._resolve(one.path) == resolved), None
+        )
+        if index is None:
+            return False
+        cycle = [*(one.file for one in reversed(around[: index + 1])), shown]
+        chain = " → ".join(f"`{name}`" for name in cycle)
+        sink.report("SW315", f"a component that uses itself: {chain}", place)
         return True
-    index = next((i for i, one in enumerate(around) if one.path == path), None)
-    if index is None:
-        return False
-    cycle = [*(one.file for one in reversed(around[: index + 1])), shown]
-    chain = " → ".join(f"`{name}`" for name in cycle)
-    sink.report("SW315", f"a component that uses itself: {chain}", place)
-    return True
 
 
 def _report_missing(path: Path, shown: str, place: Origin | None, sink: Sink) -> None:

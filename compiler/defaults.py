@@ -138,13 +138,15 @@ def without_nulls(value: Any, schema: Mapping[str, Any], *, declares: bool = Fal
         return value
     changed: dict[str, Any] = {}
     for key, item in value.items():
+        if item is not None and not isinstance(item, Map):
+            continue
         child = (properties or {}).get(key, others if isinstance(others, dict) else None)
         if item is None:
             if declares:
                 continue
             if child is None or not ("default" in child or "null" in child.get("type", ()) or not child):
                 changed[key] = _LEFT_OUT
-        elif child and isinstance(item, Map):
+        elif child:
             stripped = without_nulls(item, child, declares=key in _DECLARING)
             if stripped is not item:
                 changed[key] = stripped

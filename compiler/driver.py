@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Any
 
 from sagewright.compiler import project as projects
 from sagewright.compiler import source
+from sagewright.compiler.assets import is_below
 from sagewright.compiler.check import check
 from sagewright.compiler.compilation import Compilation
 from sagewright.compiler.components import check_alone, is_component
@@ -99,9 +101,9 @@ class Compiler:
 
     def _inside(self, path: Path, project: Project, shown: str, sink: Sink) -> bool:
         try:
-            if path.absolute().resolve().is_relative_to(project.root.resolve()):
+            if is_below(os.path.realpath(path), os.path.realpath(project.root)):
                 return True
-        except (OSError, RuntimeError, ValueError):  # a loop of links, among others: reading it tells
+        except (OSError, ValueError):  # a null byte, among others: reading it tells
             return True
         sink.report(
             "SW802", f"`{shown}` lies outside the project `{projects.display(project.root)}`", Span(shown)

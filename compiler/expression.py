@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sagewright.compiler.types import Type
 
@@ -166,6 +166,8 @@ class Conditions:
 def operands(value: object) -> Iterator[Expression]:
     """Every reference in an expression, a condition, or the clauses of one, joins taken apart."""
     match value:
+        case StepRef() | ParameterRef() | ExecutionRef() | ItemRef():  # first, as they are the most
+            yield value
         case Conditions(clauses=found) | And(operands=found) | Or(operands=found):
             for clause in found:
                 yield from operands(clause)
@@ -185,5 +187,28 @@ def operands(value: object) -> Iterator[Expression]:
             yield value
             if uri is not None:
                 yield from operands(uri)
-        case ParameterRef() | ExecutionRef() | StepRef() | ItemRef():
-            yield value
+
+
+_USES = (*EXPRESSIONS, Conditions)
+
+
+def uses(value: Any) -> list[Any]:
+    """What a value refers by, in order: the expressions and conditions in it, and every `{Get: ...}` written out."""
+    found: list[Any] = []
+    _collect((value,), found)
+    return found
+
+
+def _collect(items: Iterable[Any], found: list[Any]) -> None:
+    for item in items:
+        if isinstance(item, str):  # as most leaves are
+            continue
+        if isinstance(item, dict):
+            if len(item) == 1 and isinstance(item.get("Get"), str):
+                found.append(item)
+            else:
+                _collect(item.values(), found)
+        elif isinstance(item, (list, tuple)):
+            _collect(item, found)
+        elif isinstance(item, _USES):
+            found.append(item)

@@ -48,7 +48,7 @@ class Input:
 class Frame:
     """One use of a file. `entries` are the names that stand in it: of a step, with its name in the definition; of a
     matrix, with the names of its steps in this frame; of a step that uses a component, with that one's frame. `path` is
-    free of links.
+    the file's as it was opened.
 
     Of a component, `caller` is the frame of the step that uses it, `at` the place of that step; `given` are its inputs
     as they are given there, or by default.

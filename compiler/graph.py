@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, pairwise
 from typing import Any, Literal
 
 import networkx as nx
 
-from sagewright.compiler.expression import EXPRESSIONS, Conditions, JsonGet, StepRef, operands
+from sagewright.compiler.expression import JsonGet, StepRef, operands, uses
 from sagewright.compiler.model import Emitted, Pipeline
 from sagewright.compiler.source import Origin, own_origin
 
@@ -36,6 +36,8 @@ class Node:
 
     step: Emitted
     index: int
+    uses: Sequence[Any]
+    """What the step refers by: see `expression.uses`."""
     context: tuple[tuple[str, str], ...] = ()
 
 
@@ -75,7 +77,8 @@ def _add_nodes(program: Program, steps: list[Emitted], context: tuple[tuple[str,
         if step.name in program.nodes:
             program.clashes.append((program.nodes[step.name].step, step))
         else:
-            program.nodes[step.name] = Node(step, len(program.nodes), context)
+            found = uses((step.arguments, step.extra))
+            program.nodes[step.name] = Node(step, len(program.nodes), found, context)
         for member, nested in step.branches.items():
             _add_nodes(program, nested, (*context, (step.name, member)))
 
@@ -86,10 +89,10 @@ def _edges_into(node: Node) -> Iterator[Edge]:
     if node.context:
         condition, member = node.context[-1]
         yield Edge(condition, step.name, "branch", step.source.name_origin, label=member)
-    for reference in _references(step.arguments):
-        yield from _once(Edge(reference[0], step.name, "data", reference[1], reference[2]), seen)
-    for reference in _references(step.extra):
-        yield from _once(Edge(reference[0], step.name, "data", reference[1], reference[2]), seen)
+    for source, origin, label in _references(node.uses):
+        if (source, label) not in seen:
+            seen.add((source, label))
+            yield Edge(source, step.name, "data", origin, label)
     for dependency in step.depends_on:
         reason: Reason = "order" if dependency.when == "Completed" else "run condition"
         yield Edge(dependency.step, step.name, reason, dependency.origin, when=dependency.when)
@@ -108,30 +111,16 @@ def _loops(program: Program, name: str) -> list[str]:
     return [owner for owner in owners if program.nodes[owner].step.source.kind.loop is not None]
 
 
-def _once(edge: Edge, seen: set[tuple[str, str]]) -> Iterator[Edge]:
-    if (edge.source, edge.label) not in seen:
-        seen.add((edge.source, edge.label))
-        yield edge
-
-
-def _references(value: Any) -> Iterator[tuple[str, Origin | None, str]]:
-    """Every step that `value` refers to: its name, the place, and what of it is used."""
-    if isinstance(value, str):  # as most leaves are
-        return
-    if isinstance(value, dict):
-        raw = value.get("Get")
-        if isinstance(raw, str) and len(value) == 1:
+def _references(found: Iterable[Any]) -> Iterator[tuple[str, Origin | None, str]]:
+    """Every step that is referred to: its name, the place, and what of it is used."""
+    for use in found:
+        if isinstance(use, dict):
+            raw = use["Get"]
             match = _RAW_STEP.match(raw)
             if match:
-                yield match[1], own_origin(raw) or own_origin(value), raw[match.end() :]
-            return
-        for item in value.values():
-            yield from _references(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _references(item)
-    elif isinstance(value, (EXPRESSIONS, Conditions)):
-        for operand in operands(value):
+                yield match[1], own_origin(raw) or own_origin(use), raw[match.end() :]
+            continue
+        for operand in operands(use):
             if isinstance(operand, StepRef):
                 yield operand.step, operand.origin, operand.path
             elif isinstance(operand, JsonGet):
@@ -169,7 +158,9 @@ def order(program: Program) -> list[str]:
     """The steps in an order in which they can run, as near to the file's as that allows. Those that never can, since
     they are in a cycle or come after one, are left out."""
     graph = program.graph
-    if not nx.is_directed_acyclic_graph(graph):
+    try:
+        return list(nx.lexicographical_topological_sort(graph, key=_index(program)))
+    except nx.NetworkXUnfeasible:
         tied = {edge.source for cycle in cycles(program) for edge in cycle}
-        graph = graph.subgraph(set(graph) - tied.union(*(nx.descendants(graph, name) for name in tied)))
-    return list(nx.lexicographical_topological_sort(graph, key=_index(program)))
+        rest = graph.subgraph(set(graph) - tied.union(*(nx.descendants(graph, name) for name in tied)))
+        return list(nx.lexicographical_topological_sort(rest, key=_index(program)))

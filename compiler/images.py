@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple, Required, TypedDict
 
 from sagewright import schemas
@@ -210,6 +210,7 @@ def _registries(uri: str) -> list[dict[str, str]]:
 # -- from what was asked to an image ------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=1024)
 def _uri(wanted: _Wanted, machine: Machine | None) -> str:
     wanted = wanted._replace(framework=_framework(wanted.framework, machine))
     data = _load(wanted.framework)

@@ -12,7 +12,7 @@ from yaml.nodes import SequenceNode
 
 from sagewright import schemas
 from sagewright.compiler.component_lookup import is_outside, of_component
-from sagewright.compiler.expression import EXPRESSIONS, Conditions, JsonGet, StepRef, operands
+from sagewright.compiler.expression import JsonGet, StepRef, operands, uses
 from sagewright.compiler.frames import Frame
 from sagewright.compiler.model import Dependency, Step
 from sagewright.compiler.names import Names
@@ -210,17 +210,13 @@ def _waits_for(step: Step) -> Iterator[str]:
 
 def _used(value: Any) -> Iterator[str]:
     """The steps that a resolved value refers to."""
-    if isinstance(value, (EXPRESSIONS, Conditions)):
-        yield from (one.step for one in operands(value) if isinstance(one, (StepRef, JsonGet)))
-    elif isinstance(value, Mapping):
-        raw = _RAW.match(str(value.get("Get", "")))
-        if raw is not None and raw[1] == "Steps":
-            yield raw[2]
-        for item in value.values():
-            yield from _used(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _used(item)
+    for use in uses(value):
+        if isinstance(use, dict):
+            raw = _RAW.match(use["Get"])
+            if raw is not None and raw[1] == "Steps":
+                yield raw[2]
+        else:
+            yield from (one.step for one in operands(use) if isinstance(one, (StepRef, JsonGet)))
 
 
 def _texts(value: Any, path: tuple[str, ...]) -> Iterator[str]:

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 from sagewright.compiler.expression import (
-    EXPRESSIONS,
     Expression,
     ItemRef,
     Join,
@@ -16,6 +15,7 @@ from sagewright.compiler.expression import (
     Reference,
     StepRef,
     operands,
+    uses,
 )
 from sagewright.compiler.frames import Frame
 from sagewright.compiler.kind import Lead, StepKind, Sugar, UnreachableError
@@ -121,10 +121,7 @@ def tells_turns_apart(loop: Step) -> bool:
 
 def _items(value: Any) -> list[ItemRef]:
     """Every `item` in a value."""
-    if isinstance(value, EXPRESSIONS):
-        return [ref for ref in operands(value) if isinstance(ref, ItemRef)]
-    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
-    return [ref for one in inner for ref in _items(one)]
+    return [ref for use in uses(value) for ref in operands(use) if isinstance(ref, ItemRef)]
 
 
 # -- scope ------------------------------------------------------------------------------------------------------------

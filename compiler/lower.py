@@ -100,8 +100,10 @@ def _has_api(value: Map | Seq) -> bool:
     """Whether an `api` stands in a body, or in a body in it."""
     if isinstance(value, Map) and isinstance(value.get("api"), Map):
         return True
-    items = value.values() if isinstance(value, Map) else value
-    return any(_has_api(item) for item in items if isinstance(item, (Map, Seq)))
+    for item in value.values() if isinstance(value, Map) else value:
+        if isinstance(item, (Map, Seq)) and _has_api(item):
+            return True
+    return False
 
 
 @dataclass(slots=True)

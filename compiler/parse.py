@@ -79,7 +79,7 @@ def parse(document: Document, settings: Settings, sink: Sink) -> Parsed | None:
     reader = _Reader(settings, sink, Library(settings.root))
     defaults = Defaults(project_defaults, own)
     defaults.check_kinds(sink)
-    frame = Frame(document.name, document.path.resolve() if document.path else None)
+    frame = Frame(document.name, document.path)
     read = _outermost(reader, mapping(view, "steps"), _Place(namespaces, frame, defaults, retries))
     defaults.check_keys(sink)
     declared = parameters(mapping(view, "parameters"), key_origin(view, "parameters"), sink)

@@ -34,7 +34,7 @@ from sagewright.compiler.model import Pipeline, Step
 from sagewright.compiler.names import Names, Unresolved
 from sagewright.compiler.parse import Parsed
 from sagewright.compiler.project import Settings
-from sagewright.compiler.source import Map, Origin, Seq, Text, origin, scalar_text
+from sagewright.compiler.source import Map, Origin, Seq, Text, node_of, origin, scalar_text
 from sagewright.compiler.template import Failed
 from sagewright.compiler.types import Type, are_comparable, type_of
 
@@ -65,9 +65,9 @@ def resolve(parsed: Parsed, settings: Settings, sink: Sink) -> Resolved:
     made = replace(
         pipeline,
         steps=bound,
-        role=_bind_scalar(pipeline.role, origin(root, "role"), names),
-        experiment=_bind(pipeline.experiment, names),
-        mlflow=_bind(pipeline.mlflow, names),
+        role=_bind(pipeline.role, node_of(root, "role"), names),
+        experiment=_bind(pipeline.experiment, None, names),
+        mlflow=_bind(pipeline.mlflow, None, names),
     )
     for name, parameter in pipeline.parameters.items():
         if name not in names.used and not sink.failed:
@@ -83,6 +83,7 @@ def _bind_step(step: Step, names: Names) -> Step:
     names.loop = names.loops.get(step.name)
     names.frame = names.sink.within = step.frame
     written = renamed(step.body, step, names)
+    nodes = _value_nodes(written.node)
     for key, value in written.items():
         if key in kind.branches:
             continue
@@ -94,7 +95,7 @@ def _bind_step(step: Step, names: Names) -> Step:
         elif kind.loop is not None and key == kind.loop.select:
             data[key] = _bind_in_body(written, key, step, names)
         else:
-            data[key] = _bind_entry(value, written, key, names)
+            data[key] = _bind(value, nodes.get(key, written.node), names)
     body = Map(data, step.body.node)
     if names.failed:
         names.broken.add(step.name)
@@ -125,14 +126,13 @@ def _bind_in_body(written: Map, key: str, loop: Step, names: Names) -> Any:
 
 
 def _bind_entry(value: Any, container: Map | Seq, key: str | int, names: Names) -> Any:
+    return _bind(value, node_of(container, key) if isinstance(value, str) else None, names)
+
+
+def _bind(value: Any, node: Node | None, names: Names) -> Any:
+    """A copy of `value` with expressions for references, and texts that know their place; `node` is that of a text."""
     if isinstance(value, str):
-        place = origin(container, key)
-        return _bind_text(value, place.node if place else None, names)
-    return _bind(value, names)
-
-
-def _bind(value: Any, names: Names) -> Any:
-    """A copy of `value` with expressions for references, and texts that know their place."""
+        return _bind_text(value, node, names)
     if isinstance(value, Map):
         spelt = value.get("Get")
         if isinstance(spelt, str):
@@ -141,13 +141,7 @@ def _bind(value: Any, names: Names) -> Any:
                 value = Map({**value, "Get": written_out(spelt, origin(value, "Get"), names)}, value.node)
         nodes = _value_nodes(value.node)
         return Map(
-            {
-                key: _bind_text(item, nodes.get(key, value.node), names)
-                if isinstance(item, str)
-                else _bind(item, names)
-                for key, item in value.items()
-            },
-            value.node,
+            {key: _bind(item, nodes.get(key, value.node), names) for key, item in value.items()}, value.node
         )
     if isinstance(value, Seq):
         return _bind_items(value, names)
@@ -160,9 +154,9 @@ def _bind_items(items: Seq, names: Names) -> Seq:
     nodes: list[Node] = []
     for index, item in enumerate(items):
         written = spread(item, names.frame)
-        made += [_bind_entry(one, items, index, names) for one in written]
-        place = origin(items, index)
-        nodes += [place.node] * len(written) if place else []
+        node = node_of(items, index)
+        made += [_bind(one, node, names) for one in written]
+        nodes += [node] * len(written) if node is not None else []
     if len(made) == len(items) or items.node is None:
         return Seq(made, items.node)
     return Seq(made, SequenceNode(items.node.tag, nodes, items.node.start_mark, items.node.end_mark))
@@ -172,11 +166,9 @@ def _value_nodes(node: Node | None) -> dict[str, Node]:
     return {key.value: value for key, value in node.value} if isinstance(node, MappingNode) else {}
 
 
-def _bind_scalar(value: Any, place: Origin | None, names: Names) -> Any:
-    return _bind_text(value, place.node if place else None, names) if isinstance(value, str) else value
-
-
 def _bind_text(text: str, node: Node | None, names: Names) -> Any:
+    if type(text) is str and "$" not in text:  # as most are
+        return Text(text, node)
     if isinstance(text, Failed):
         return _failed(text, names)
     if isinstance(text, Given):

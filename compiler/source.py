@@ -34,6 +34,7 @@ from sagewright.compiler.tree import (
     entry_origin,
     key_origin,
     key_origins,
+    node_of,
     origin,
     own_origin,
     plain_tag,
@@ -81,7 +82,7 @@ class _Loader(_Parser):  # pyright: ignore[reportGeneralTypeIssues, reportUntype
 
     def descend_resolver(self, current_node: Node | None, current_index: Any) -> None:
         self._depth += 1
-        if current_node is not None and self._depth > MAX_DEPTH + 1:
+        if self._depth > MAX_DEPTH + 1 and current_node is not None:
             start = current_node.start_mark.index
             raise _too_deep(document_of(current_node).between(start, start + 1))
 
@@ -230,7 +231,7 @@ class _Builder:
 
     def build(self, node: Node) -> Any:
         if type(node) is ScalarNode:
-            return self._scalar(node)
+            return node.value if node.tag == STR else self._scalar(node)
         key = id(node)
         if key in self._open:
             raise _Refused("SW107", "an alias refers to the mapping or list that it stands in", span_of(node))
@@ -264,10 +265,7 @@ class _Builder:
             )
 
     def _scalar(self, node: ScalarNode) -> Any:
-        tag = node.tag
-        if tag == STR:
-            return node.value
-        if tag not in (INT, FLOAT, BOOL, NULL, MERGE):
+        if node.tag not in (INT, FLOAT, BOOL, NULL, MERGE):
             raise _tagged(node)
         value = plain_value(node.value)
         if value is None:
@@ -285,7 +283,7 @@ class _Builder:
         merge: tuple[Node, Node] | None = None
         places: dict[str, Node] = {}
         for key_node, value_node in node.value:
-            key = self._key(key_node)
+            key = key_node.value if type(key_node) is ScalarNode else self._key(key_node)
             if key in places:
                 first = Related(f"`{key}` is first given here", span_of(places[key]))
                 help = "merge several by a list: `<<: [*a, *b]`" if key_node.tag == MERGE else None
@@ -365,6 +363,7 @@ __all__ = [
     "holds",
     "key_origin",
     "key_origins",
+    "node_of",
     "origin",
     "own_origin",
     "read",

@@ -43,10 +43,10 @@ def render(value: Any, namespaces: Mapping[str, Namespace], sink: Sink) -> Any:
 def _render_map(value: Map, namespaces: Mapping[str, Namespace], sink: Sink) -> Map:
     changed: dict[str, Any] = {}
     for key, item in value.items():
-        if "{{" in key or "{%" in key:
+        if "{" in key and has_template(key):
             report_misplaced(sink, key_origin(value, key), "a key")
         if isinstance(item, str):
-            if not has_template(item):
+            if "{" not in item or not has_template(item):
                 continue
             if key in LITERAL_KEYS:
                 report_misplaced(sink, origin(value, key), f"`{key}`")

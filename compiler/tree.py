@@ -39,7 +39,7 @@ class Map(dict[str, Any]):
     __slots__ = ("node",)
 
     def __init__(self, data: Mapping[str, Any] = {}, node: Node | None = None) -> None:
-        super().__init__(data)
+        self.update(data)
         self.node = node
 
 
@@ -117,23 +117,27 @@ class Document:
 
 def _children(node: Node | None, key: str | int) -> tuple[Node | None, Node | None]:
     """The key node and the value node of `key` below `node`; the last one written wins, as in the data."""
-    found: tuple[Node | None, Node | None] = (None, None)
     if isinstance(node, MappingNode):
-        for key_node, value_node in node.value:
-            if key_node.value == key:
-                found = (key_node, value_node)
+        for pair in reversed(node.value):
+            if pair[0].value == key:
+                return pair
     elif (
         isinstance(node, SequenceNode) and isinstance(key, int) and -len(node.value) <= key < len(node.value)
     ):
-        found = (None, node.value[key])
-    return found
+        return None, node.value[key]
+    return None, None
+
+
+def node_of(container: Any, key: str | int) -> Node | None:
+    """The node of the value of `key`; the container's own where the key is missing."""
+    node = getattr(container, "node", None)
+    return _children(node, key)[1] or node
 
 
 def origin(container: Any, key: str | int) -> Origin | None:
     """Where the value of `key` stands; the container's own place where the key is missing."""
-    node = getattr(container, "node", None)
-    value_node = _children(node, key)[1] or node
-    return Origin(value_node) if value_node is not None else None
+    node = node_of(container, key)
+    return Origin(node) if node is not None else None
 
 
 def entry_origin(container: Any, key: str | int) -> Origin | None:
@@ -214,6 +218,7 @@ def _places(node: ScalarNode) -> list[Place] | None:
 # -- what plain scalars mean -------------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=4096)  # a file says the same words again and again, its keys above all
 def plain_tag(value: str) -> str:
     word = _WORDS.get(value)
     if word is not None:

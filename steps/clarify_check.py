@@ -8,11 +8,10 @@ SageMaker developer guide, "Clarify check step" and "Analysis configuration file
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sagewright.compiler.expression import EXPRESSIONS
+from sagewright.compiler.expression import EXPRESSIONS, uses
 from sagewright.compiler.kind import Context, StepKind, text_map
 from sagewright.compiler.model import Step
 from sagewright.compiler.source import Map, Origin, key_origin, origin, own_origin
@@ -64,11 +63,11 @@ def extra(step: Step, context: Context) -> dict[str, Any]:
 def _analysis(body: Map, context: Context) -> Analysis:
     config, at = body["config"], origin(body, "config")
     if isinstance(config, Map):
-        for expression in _expressions(config):
+        for expression in (use for use in uses(config) if isinstance(use, EXPRESSIONS)):
             message = "`config` is uploaded before the pipeline runs: it takes literals only"
             context.error("SW209", message, own_origin(expression) or at)
             return Analysis(None, config)
-        content = json.dumps(config, indent=1, sort_keys=True, ensure_ascii=False).encode()
+        content = json.dumps(config, sort_keys=True, ensure_ascii=False).encode()
         return Analysis(_uploaded(content, context), config)
     if isinstance(config, EXPRESSIONS) or is_uri(config):
         return Analysis(config, {})
@@ -92,14 +91,6 @@ def _file(path: str, content: bytes, at: Origin | None, context: Context) -> Ana
 
 def _uploaded(content: bytes, context: Context) -> str:
     return context.uri(context.data(f"{CONFIG}.json", content))
-
-
-def _expressions(value: Any) -> Iterator[Any]:
-    if isinstance(value, EXPRESSIONS):
-        yield value
-    elif isinstance(value, (dict, list)):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _expressions(item)
 
 
 def _check_predictor(members: dict[str, Any], at: Origin | None, context: Context) -> None:
