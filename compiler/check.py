@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from sagewright.compiler import graph
 from sagewright.compiler.diagnostics import Related, Sink, Span
-from sagewright.compiler.expression import uses
+from sagewright.compiler.expression import JsonGet, StepRef, operands, uses
 from sagewright.compiler.frames import Frame
 from sagewright.compiler.graph import Edge, Node, Program
 from sagewright.compiler.model import Step
@@ -182,19 +182,18 @@ def _branches_needed(
     """What the step says that it comes after: it runs only where that has run."""
     opted = set(found).union(*(needs[source] for source in asked))
     for edge in incoming:
-        if edge.reason in ("run condition", "branch"):
+        needed = needs[edge.source]
+        if not needed or edge.reason in ("run condition", "branch"):
             continue
-        outside = [branch for branch in needs[edge.source] if branch not in opted]
-        conflict = next(
-            (b for b in needs[edge.source] if any(b[0] == o[0] and b[1] != o[1] for o in found)), None
-        )
+        outside = [branch for branch in needed if branch not in opted]
+        conflict = next((b for b in needed if any(b[0] == o[0] and b[1] != o[1] for o in found)), None)
         if conflict is not None:
             _report_never(program, name, conflict, found, edge, sink)
             return frozenset()  # nothing downstream is told again
         own = program.nodes[edge.source].context
         if outside and edge.reason == "data" and edge.source not in asked and any(b in own for b in outside):
             _report_outside(program, edge, sink)
-        found.update((branch, edge) for branch in needs[edge.source] if branch not in found)
+        found.update((branch, edge) for branch in needed if branch not in found)
     _check_contradiction(name, incoming, sink)
     return frozenset(found)
 
@@ -279,6 +278,17 @@ def _check_written_scope(
         _check_scope(node.step.source, other.step.source, place, loops, sink, way)
 
 
+def check_outset(program: Program, sink: Sink) -> None:
+    """What holds for an execution as a whole is worked out as it begins, when no step has run."""
+    sink.within = None
+    for key, value in (("experiment", program.pipeline.experiment), ("mlflow", program.pipeline.mlflow)):
+        for operand in (operand for use in uses(value) for operand in operands(use)):
+            if isinstance(operand, (StepRef, JsonGet)):
+                message = f"`{key}` is worked out as an execution begins: no step has run by then"
+                help = "it takes text, `parameters` and `execution`"
+                sink.report("SW313", message, operand.origin, help=help)
+
+
 CHECKS: tuple[Callable[[Program, Sink], None], ...] = (
     check_names,
     check_bodies,
@@ -286,6 +296,7 @@ CHECKS: tuple[Callable[[Program, Sink], None], ...] = (
     check_cycles,
     check_branches,
     check_written_out,
+    check_outset,
 )
 
 

@@ -75,13 +75,10 @@ class Maker:
             },
             [],
         )
-        tree = {
-            "name": "random",
-            "parameters": PARAMETERS,
-            "steps": self.steps(scope, 0, self.rng.randint(2, 5)),
-        }
-        if self.rng.random() < 0.2:
+        tree: dict[str, Any] = {"name": "random", "parameters": PARAMETERS}
+        if self.rng.random() < 0.2:  # it is worked out before any step has run
             tree["experiment"] = self.rng.choice((False, {"name": "e", "trial": self.text(scope)}))
+        tree["steps"] = self.steps(scope, 0, self.rng.randint(2, 5))
         return Made(tree, self.clauses)
 
     def steps(self, scope: _Scope, depth: int, count: int) -> dict[str, Any]:
