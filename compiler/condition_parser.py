@@ -15,6 +15,7 @@ do not chain, and only values compare.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from sagewright.compiler.expression import (
     And,
@@ -72,6 +73,7 @@ _SLIPS = {
 _AFTER_PATH = frozenset("=!<>&|()],")
 
 
+@lru_cache(maxsize=1024)
 def parse_condition(text: str) -> Condition:
     """The condition of an `if:`, its operands `Reference` and `Literal`, all with their places.
 

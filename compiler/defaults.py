@@ -103,8 +103,10 @@ def longhand(body: Map, kind: StepKind) -> Map:
 def _made_long(body: Map, path: list[str], member: str) -> Map:
     """`body` with the shorthand at `path` made long; `*` stands for every key."""
     key, *rest = path
+    if key != "*" and key not in body:
+        return body
     changed: dict[str, Any] = {}
-    for name in body if key == "*" else (key,) if key in body else ():
+    for name in body if key == "*" else (key,):
         value = body[name]
         if not rest:
             changed[name] = _long(body, name, member)

@@ -9,6 +9,7 @@ White space may stand inside the braces, not inside a path. `$${` is a literal `
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from sagewright.compiler.expression import ExpressionError, Reference, Template
 
@@ -29,6 +30,7 @@ _SHELL_RE = re.compile(r"\$\{[A-Z_][A-Z0-9_]*(?:[:=?+#%/^,@][^}]*)?\}")
 """`${NAME}`, `${NAME:-default}` and the like."""
 
 
+@lru_cache(maxsize=4096)  # steps, and the pipelines of a project, use the same references
 def parse_text(text: str) -> str | Template:
     """A string of the YAML with its `${...}` found and its `$${` unescaped; a plain string where it has no reference.
 

@@ -130,7 +130,7 @@ def _references(found: Iterable[Any]) -> Iterator[tuple[str, Origin | None, str]
 def cycles(program: Program) -> list[list[Edge]]:
     """The edges of cycles, one for each knot of steps that hang on one another. A cycle begins with the step that
     stands first in the file, and is the shortest that it is in."""
-    if nx.is_directed_acyclic_graph(program.graph):
+    if _is_in_order(program):
         return []
     knots = nx.strongly_connected_components(program.graph)
     tied = (knot for knot in knots if len(knot) > 1 or program.graph.has_edge(*(2 * tuple(knot))))
@@ -157,10 +157,15 @@ def _edge(program: Program, source: str, target: str) -> Edge:
 def order(program: Program) -> list[str]:
     """The steps in an order in which they can run, as near to the file's as that allows. Those that never can, since
     they are in a cycle or come after one, are left out."""
+    if _is_in_order(program):
+        return list(program.nodes)
     graph = program.graph
-    try:
-        return list(nx.lexicographical_topological_sort(graph, key=_index(program)))
-    except nx.NetworkXUnfeasible:
-        tied = {edge.source for cycle in cycles(program) for edge in cycle}
-        rest = graph.subgraph(set(graph) - tied.union(*(nx.descendants(graph, name) for name in tied)))
-        return list(nx.lexicographical_topological_sort(rest, key=_index(program)))
+    tied = {edge.source for cycle in cycles(program) for edge in cycle}
+    rest = graph.subgraph(set(graph) - tied.union(*(nx.descendants(graph, name) for name in tied)))
+    return list(nx.lexicographical_topological_sort(rest, key=_index(program)))
+
+
+def _is_in_order(program: Program) -> bool:
+    """Whether the steps can run in the order of the file, as most can: then there is no cycle either."""
+    index = {name: node.index for name, node in program.nodes.items()}
+    return all(index[source] < index[target] for source, target in program.graph.edges)

@@ -26,7 +26,7 @@ def dependencies(written: Iterable[Dependency], frame: Frame, names: Names) -> t
     """Dependencies as the definition has them: on all steps of a matrix, and on all outermost ones of a component. A
     name that nothing is known of stays, for steps that kinds make."""
     return tuple(
-        replace(dependency, step=name)
+        dependency if name == dependency.step else replace(dependency, step=name)
         for dependency in written
         for name in _meant(dependency.step, dependency.origin, frame, names)
     )

@@ -370,19 +370,18 @@ def _kind(reader: _Reader, name: str, body: Map, place: Origin) -> StepKind | No
         )
         return None
     word = body["kind"]
-    at = origin(body, "kind")
     if not isinstance(word, str):
-        sink.report("SW203", "`kind` wants text", at)
+        sink.report("SW203", "`kind` wants text", origin(body, "kind"))
         return None
     if has_template(word):
-        report_misplaced(sink, at, "`kind`")
+        report_misplaced(sink, origin(body, "kind"), "`kind`")
         return None
     kind = steps.find(word)
     if kind is None:
         near = nearest(word, steps.names())
         help = f"did you mean `{near}`?" if near else None
         notes = [] if near else [f"kinds are {listing(steps.names())}"]
-        sink.report("SW207", f"unknown kind `{word}`", at, help=help, notes=notes)
+        sink.report("SW207", f"unknown kind `{word}`", origin(body, "kind"), help=help, notes=notes)
     return kind
 
 

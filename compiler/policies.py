@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from sagewright.compiler.diagnostics import Sink
@@ -35,9 +36,9 @@ def parse_retry(
     """The policies of a step. Errors that the kind does not have are left out where the policy is a default, and are
     mistakes where the step asks for them itself."""
     written = body.get("retry")
-    at = origin(body, "retry")
     if written is None or written is False or isinstance(written, Failed) or not kind.retryable:
         return ()
+    at = origin(body, "retry")
     if written is True:
         sink.report(
             "SW204",
@@ -49,7 +50,7 @@ def parse_retry(
     policies: Any = written
     if isinstance(written, str):
         if written == "standard" and "standard" not in named:
-            return _standard(kind)
+            return _standard(kind.retryable)
         if written not in named:
             near = nearest(written, [*named, "standard"])
             help = f"did you mean `{near}`?" if near else None
@@ -62,11 +63,10 @@ def parse_retry(
     return tuple(_policies(policies, kind, sink, inherited))
 
 
-def _standard(kind: StepKind) -> tuple[RetryPolicy, ...]:
+@cache
+def _standard(retryable: tuple[str, ...]) -> tuple[RetryPolicy, ...]:
     """Service faults and throttling 5 times; where the kind runs jobs, lack of capacity and internal errors 3 times."""
-    job = tuple(
-        e for e in ("SageMaker.CAPACITY_ERROR", "SageMaker.JOB_INTERNAL_ERROR") if e in kind.retryable
-    )
+    job = tuple(e for e in ("SageMaker.CAPACITY_ERROR", "SageMaker.JOB_INTERNAL_ERROR") if e in retryable)
     found = [RetryPolicy(("Step.SERVICE_FAULT", "Step.THROTTLING"), max_attempts=5)]
     if job:
         found.append(RetryPolicy(job, max_attempts=3))

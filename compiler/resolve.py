@@ -176,7 +176,7 @@ def _bind_text(text: str, node: Node | None, names: Names) -> Any:
     if "$" not in text:
         return _text(text, text, node)
     try:
-        parsed = parse_text(text)
+        parsed = parse_text(str(text))
         if isinstance(parsed, str):
             return _text(parsed, text, node)
         return _bind_template(parsed, text, node, names)
@@ -281,7 +281,7 @@ def _bind_condition(value: Any, place: Origin | None, names: Names) -> Any:
     text = scalar_text(value) if isinstance(value, bool) else value
     node = place.node if place else None
     try:
-        parsed = parse_condition(text)
+        parsed = parse_condition(str(text))
         resolved = _bind_operands(parsed, text, node, names)
         if resolved is None:
             return None

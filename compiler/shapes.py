@@ -110,7 +110,7 @@ class _Structure:
         self.required: Collection[str] = raw.get("required", ())
 
     def bind(self, value: Any, walk: Walk, frame: Frame | None, key: Key) -> Any:
-        if not isinstance(value, dict) or is_function(value):
+        if not isinstance(value, dict) or (len(value) == 1 and is_function(value)):
             return walk.container("a mapping", value, frame, key)
         inner = (frame, key, value)
         made: dict[str, Any] = {}
@@ -157,7 +157,7 @@ class _Map:
         self.low, self.high = raw.get("min", 0), raw.get("max", sys.maxsize)
 
     def bind(self, value: Any, walk: Walk, frame: Frame | None, key: Key) -> Any:
-        if not isinstance(value, dict) or is_function(value):
+        if not isinstance(value, dict) or (len(value) == 1 and is_function(value)):
             return walk.container("a mapping", value, frame, key)
         inner = (frame, key, value)
         made: dict[str, Any] = {}

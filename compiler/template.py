@@ -32,7 +32,7 @@ def render(value: Any, namespaces: Mapping[str, Namespace], sink: Sink) -> Any:
     if isinstance(value, Seq):
         made = [
             render_text(item, namespaces, sink, origin(value, index))
-            if isinstance(item, str)
+            if has_template(item)
             else render(item, namespaces, sink)
             for index, item in enumerate(value)
         ]

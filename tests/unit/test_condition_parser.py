@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sagewright.compiler.condition_parser import MAX_DEPTH, parse_condition
@@ -20,9 +20,6 @@ from sagewright.compiler.expression import (
     Or,
     Reference,
 )
-
-UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-"""Machines that run tests are busy at times."""
 
 
 def shape(condition: Any) -> Any:
@@ -281,7 +278,6 @@ def _bracketed(condition: Condition, *weaker: type) -> str:
     return f"({unparse(condition)})" if isinstance(condition, weaker) else unparse(condition)
 
 
-@UNHURRIED
 @given(CONDITIONS)
 def test_a_condition_is_read_back_from_its_text(condition: Condition) -> None:
     assert shape(parse_condition(unparse(condition))) == shape(condition)
@@ -327,7 +323,6 @@ TOKENS = [
 SOUP = st.lists(st.sampled_from(TOKENS)).map("".join)
 
 
-@UNHURRIED
 @given(st.one_of(ANY_TEXT, SOUP))
 def test_any_text_is_read_or_refused_with_a_place(text: str) -> None:
     try:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sagewright.compiler.condition_parser import parse_condition
@@ -28,9 +28,6 @@ from sagewright.compiler.expression import (
     Reference,
 )
 from sagewright.compiler.types import Type
-
-UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-"""Machines that run tests are busy at times."""
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 
@@ -325,7 +322,6 @@ def conditions(terms: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     )
 
 
-@UNHURRIED
 @given(conditions(TERMS))
 def test_the_lowered_form_means_the_same_on_all_valuations(condition: Condition) -> None:
     try:
@@ -338,7 +334,6 @@ def test_the_lowered_form_means_the_same_on_all_valuations(condition: Condition)
         assert all(run(clause, lookup) for clause in written) is bool(evaluate(condition, lookup))
 
 
-@UNHURRIED
 @given(conditions(TERMS))
 def test_the_lowered_form_has_the_shape_that_sagemaker_has(condition: Condition) -> None:
     def is_term(clause: Any) -> bool:
@@ -356,7 +351,6 @@ def test_the_lowered_form_has_the_shape_that_sagemaker_has(condition: Condition)
     assert sum(len(c.operands) if isinstance(c, Or) else 1 for c in clauses) <= MAX_TERMS
 
 
-@UNHURRIED
 @given(conditions(TERMS))
 def test_what_is_called_constant_is_constant(condition: Condition) -> None:
     found = constant(condition)
@@ -364,7 +358,6 @@ def test_what_is_called_constant_is_constant(condition: Condition) -> None:
         assert {bool(evaluate(condition, lookup)) for lookup in VALUATIONS} == {found}
 
 
-@UNHURRIED
 @given(conditions(st.sampled_from([reference("p"), reference("q"), Literal(True), Literal(False)])))
 def test_every_constant_condition_over_booleans_is_found(condition: Condition) -> None:
     results = {bool(evaluate(condition, lookup)) for lookup in VALUATIONS}

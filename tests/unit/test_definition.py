@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sagewright.compiler.definition import (
@@ -343,7 +343,6 @@ JSON = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.text(), JSON), st.randoms())
 def test_canonical_is_a_fixed_point_and_ignores_order(data: dict[str, Any], rng: random.Random) -> None:
     text = canonical(data)

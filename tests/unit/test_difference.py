@@ -8,7 +8,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sagewright.compiler.definition import DefinitionError
@@ -180,7 +180,6 @@ JSON = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(JSON, st.randoms(use_true_random=False))
 def test_the_order_of_keys_and_steps_never_counts(value: Any, chance: random.Random) -> None:
     def shuffled(inner: Any) -> Any:
@@ -195,7 +194,6 @@ def test_the_order_of_keys_and_steps_never_counts(value: Any, chance: random.Ran
     assert not compare(one, other)
 
 
-@settings(deadline=None)
 @given(JSON, JSON)
 def test_it_is_empty_both_ways_or_neither(one: Any, other: Any) -> None:
     first, second = {"Metadata": {"x": one}}, {"Metadata": {"x": other}}

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sagewright.compiler.drawing import Badge, Drawing, Edge, Group, Node, dot, mermaid, svg, to_json
@@ -333,7 +333,7 @@ def drawings(draw: st.DrawFn, *, lawful: bool) -> Drawing:
     return Drawing(tuple(nodes), tuple(Edge(*e, reason, label) for e, reason, label in chosen), tuple(groups))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(drawings(lawful=True))
 def test_nothing_overlaps_whatever_the_pipeline(drawing: Drawing) -> None:
     check_places(drawing)
@@ -341,7 +341,7 @@ def test_nothing_overlaps_whatever_the_pipeline(drawing: Drawing) -> None:
     assert svg(drawing) == svg(drawing)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30)
 @given(drawings(lawful=False))
 def test_what_no_pipeline_has_is_drawn_too(drawing: Drawing) -> None:
     """Cycles, and lines out of branches, which may pass over nodes."""
@@ -412,7 +412,6 @@ def named(draw: st.DrawFn) -> Drawing:
     return Drawing((*nodes, inner), edges, (Group(ids[0], draw(text), ids[0]),), draw(text))
 
 
-@settings(deadline=None)
 @given(named())
 def test_any_text_survives_in_any_format(drawing: Drawing) -> None:
     root = parsed(drawing)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sagewright.compiler.definition import DefinitionError
@@ -103,7 +103,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [path, *(found for key, item in inner for found in places(item, (*path, key)))]
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=250)
 @given(st.sampled_from(SEEDS), st.data())
 def test_broken_ones(seed: Any, data: st.DataObject) -> None:
     """A definition with one to three places replaced by nonsense."""

@@ -27,7 +27,7 @@ from sagewright.compiler.engine.state import SUCCESS, Status, Task
 from sagewright.compiler.engine.timeline import as_json, critical_path
 from tests.engines import CONTROL, World, run, statuses, worlds
 
-FEW = settings(max_examples=60, deadline=None)
+FEW = settings(max_examples=60)
 
 
 class Counting(SimulatedExecutor):
@@ -252,7 +252,7 @@ def test_a_copy_goes_its_own_way(world: World) -> None:
     assert statuses(execution) == statuses(other)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(worlds(failures=False, retries=False), st.data())
 def test_what_can_happen_is_among_what_was_explored(world: World, data: st.DataObject) -> None:
     """Any run with at most two failures ends as one of the ways that were followed, and starts no step that `never`

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sagewright.compiler.expression import ExpressionError, Reference, Template
 from sagewright.compiler.expression_parser import parse_text
-
-UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-"""Machines that run tests are busy at times."""
 
 
 def only(text: str) -> Reference:
@@ -184,7 +181,6 @@ def paths(draw: st.DrawFn) -> tuple[str, tuple[str | int, ...]]:
     return text, tuple(segments)
 
 
-@UNHURRIED
 @given(paths())
 def test_every_path_is_read_back(path: tuple[str, tuple[str | int, ...]]) -> None:
     text, segments = path
@@ -193,7 +189,6 @@ def test_every_path_is_read_back(path: tuple[str, tuple[str | int, ...]]) -> Non
     assert all(text.startswith(str(s), at - 2) for s, at in zip(found.segments, found.starts, strict=True))
 
 
-@UNHURRIED
 @given(st.lists(st.one_of(st.text(), paths())))
 def test_text_and_references_come_back_in_order(parts: list[str | tuple[str, tuple[str | int, ...]]]) -> None:
     text = "".join(
@@ -205,7 +200,6 @@ def test_text_and_references_come_back_in_order(parts: list[str | tuple[str, tup
     assert isinstance(parsed, str) or (all(pieces) and any(isinstance(p, Reference) for p in pieces))
 
 
-@UNHURRIED
 @given(st.text())
 def test_escaping_makes_any_text_a_literal(text: str) -> None:
     assert parse_text(text.replace("${", "$${")) == text
@@ -217,7 +211,6 @@ SOUP = st.lists(
 )
 
 
-@UNHURRIED
 @given(st.one_of(ANY_TEXT, SOUP.map("".join), SOUP.map(lambda s: "${a" + "".join(s) + "}")))
 def test_any_text_is_read_or_refused_with_a_place(text: str) -> None:
     try:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sagewright.compiler.compilation import Compilation
@@ -157,7 +157,6 @@ def test_only_our_tags_are_removed() -> None:
 KEYS = st.sets(st.text("ab =+-:/._@é", min_size=1, max_size=60), max_size=45)
 
 
-@settings(deadline=None)
 @given(KEYS)
 def test_keys_survive_being_written(keys: set[str]) -> None:
     lines = write_keys(keys)

@@ -310,7 +310,7 @@ def written_scalars(draw: st.DrawFn) -> str:
     st.sampled_from(["", "&a ", "!!str ", "&a\n  "]),
     st.sampled_from(["", "z: 1\n", "# c\n"]),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_every_character_of_a_scalar_is_found_where_it_is_written(
     written: str, before: str, after: str
 ) -> None:
@@ -682,7 +682,7 @@ def assert_told_decently(raw: bytes) -> None:
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @example(b"\xef\xbb\xbf\xef\xbb\xbf")
 @example(b"\0")
 @example(b"? ")
@@ -695,7 +695,7 @@ def test_no_bytes_raise(raw: bytes) -> None:
 
 
 @given(st.data())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_no_file_that_is_nearly_yaml_raises(data: st.DataObject) -> None:
     text = data.draw(st.sampled_from(SEEDS))
     for _ in range(data.draw(st.integers(1, 4))):
