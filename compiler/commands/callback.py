@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sagewright.compiler.commands.form import format_option
 from sagewright.compiler.commands.here import handled, home
 from sagewright.compiler.commands.session import USAGE, complain
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--success", "-s", is_flag=True, help="The step succeeds, with the outputs that follow.")
 @click.option("--failure", "-f", metavar="REASON", help="The step fails.")
 @click.argument("outputs", nargs=-1, metavar="[NAME=VALUE]...")
-@click.option("--format", "format_", type=click.Choice(("text", "json")), default="text", show_default=True)
+@format_option()
 @handled
 def command(
     waiting: str | None, success: bool, failure: str | None, outputs: tuple[str, ...], format_: str

@@ -9,8 +9,8 @@ import click
 from sagewright.compiler.commands.options import (
     Options,
     compile_options,
+    diagnostics_options,
     exit_code,
-    format_option,
     load,
     report,
     workers,
@@ -19,7 +19,7 @@ from sagewright.compiler.commands.options import (
 
 @click.command("check")
 @compile_options
-@format_option
+@diagnostics_options
 @click.pass_context
 def command(ctx: click.Context, /, paths: list[Path], options: Options, format_: str, strict: bool) -> None:
     """Check pipelines, without credentials and without writing anything.

@@ -10,8 +10,8 @@ import click
 from sagewright.compiler.commands.options import (
     Options,
     compile_options,
+    diagnostics_options,
     exit_code,
-    format_option,
     load,
     report,
     workers,
@@ -34,7 +34,7 @@ from sagewright.compiler.output import write_all
 @click.option(
     "--stdout", is_flag=True, help="Write the definition of one pipeline to standard output instead."
 )
-@format_option
+@diagnostics_options
 @click.pass_context
 def command(
     ctx: click.Context,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from sagewright.compiler.commands.form import format_option
 from sagewright.compiler.commands.session import CHANGES
 from sagewright.compiler.commands.where import Where, aws_options, compile_one
 
@@ -17,14 +18,7 @@ from sagewright.compiler.commands.where import Where, aws_options, compile_one
 @click.argument("after")
 @aws_options
 @click.option("--detailed-exitcode", is_flag=True, help="End with 3 where there are differences.")
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(("text", "json")),
-    default="text",
-    show_default=True,
-    help="How it is shown.",
-)
+@format_option()
 def command(at: Where, before: str, after: str, detailed_exitcode: bool, format_: str) -> int:
     """Compare two definitions by step and field: files, versions, targets.
 

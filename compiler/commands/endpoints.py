@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sagewright.compiler.commands.form import format_option
 from sagewright.compiler.commands.here import handled, home
 from sagewright.compiler.commands.where import confirm
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 @click.option("--stop", multiple=True, metavar="NAME", help="End an endpoint and delete it; may be repeated.")
 @click.option("--all", "every", is_flag=True, help="With --stop's effect: all of them.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
-@click.option("--format", "format_", type=click.Choice(("text", "json")), default="text", show_default=True)
+@format_option()
 @handled
 def command(stop: tuple[str, ...], every: bool, yes: bool, format_: str) -> int:
     """List the endpoints that runs here have deployed, or end them.

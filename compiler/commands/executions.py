@@ -6,6 +6,7 @@ import json
 
 import click
 
+from sagewright.compiler.commands.form import format_option
 from sagewright.compiler.commands.where import Where, aws_options
 
 
@@ -15,14 +16,7 @@ from sagewright.compiler.commands.where import Where, aws_options
 @click.option(
     "--count", "-n", type=click.IntRange(1, 100), default=20, show_default=True, help="So many, the newest."
 )
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(("text", "json")),
-    default="text",
-    show_default=True,
-    help="How they are shown.",
-)
+@format_option(help="How they are shown.")
 def command(at: Where, pipeline: str, count: int, format_: str) -> int:
     """List the executions of a pipeline, newest first.
 

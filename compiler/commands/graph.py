@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from sagewright.compiler.commands.form import format_option
 from sagewright.compiler.commands.options import Options, compile_options, exit_code, load, report
 
 FORMATS = ("mermaid", "dot", "svg", "json")
@@ -13,14 +14,7 @@ FORMATS = ("mermaid", "dot", "svg", "json")
 
 @click.command("graph")
 @compile_options
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(FORMATS),
-    default="mermaid",
-    show_default=True,
-    help="How it is drawn.",
-)
+@format_option(FORMATS, default="mermaid", help="How it is drawn.")
 @click.option(
     "--output",
     "-o",

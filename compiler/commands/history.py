@@ -6,20 +6,14 @@ import json
 
 import click
 
+from sagewright.compiler.commands.form import format_option
 from sagewright.compiler.commands.where import Where, aws_options
 
 
 @click.command("history")
 @click.argument("pipeline")
 @aws_options
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(("text", "json")),
-    default="text",
-    show_default=True,
-    help="How it is shown.",
-)
+@format_option()
 def command(at: Where, pipeline: str, format_: str) -> int:
     """List the versions of a pipeline, newest first: when, from which commit, by whom, and which aliases they have.
 

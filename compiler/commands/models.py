@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from sagewright.compiler.commands.form import format_option
 from sagewright.compiler.commands.here import handled, home
 
 
@@ -16,7 +17,7 @@ from sagewright.compiler.commands.here import handled, home
 @click.option("--approve", metavar="VERSION", type=click.IntRange(min=1), help="Approve a version.")
 @click.option("--reject", metavar="VERSION", type=click.IntRange(min=1), help="Reject a version.")
 @click.option("--note", metavar="TEXT", help="Why: the approval's description.")
-@click.option("--format", "format_", type=click.Choice(("text", "json")), default="text", show_default=True)
+@format_option()
 @handled
 def command(
     group: str | None, approve: int | None, reject: int | None, note: str | None, format_: str

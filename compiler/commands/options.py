@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from sagewright.compiler.commands.form import format_option
 from sagewright.compiler.diagnostics import Diagnostic, Sink
 from sagewright.compiler.driver import Result, WorkerLost, clashes, compile_many, find_pipelines
 from sagewright.compiler.project import Overrides, chosen_targets
@@ -66,18 +67,10 @@ def compile_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-def format_option(command: Callable[..., Any]) -> Callable[..., Any]:
+def diagnostics_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """--format and --strict, for how diagnostics are shown and what counts."""
     strict = click.option("--strict", is_flag=True, help="Warnings count as findings.")
-    shown = click.option(
-        "--format",
-        "format_",
-        type=click.Choice(FORMATS),
-        default="text",
-        show_default=True,
-        help="How diagnostics are shown.",
-    )
-    return shown(strict(command))
+    return format_option(FORMATS, help="How diagnostics are shown.")(strict(command))
 
 
 def _assignment(text: str) -> tuple[str, str]:

@@ -6,6 +6,7 @@ import json
 
 import click
 
+from sagewright.compiler.commands.form import format_option
 from sagewright.compiler.commands.where import Where, aws_options
 
 
@@ -14,14 +15,7 @@ from sagewright.compiler.commands.where import Where, aws_options
 @aws_options
 @click.option("--version", metavar="N", help="A version's number, or an alias.")
 @click.option("--execution", metavar="EXECUTION", help="What this execution was started with.")
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(("text", "json")),
-    default="text",
-    show_default=True,
-    help="How they are shown.",
-)
+@format_option(help="How they are shown.")
 def command(at: Where, pipeline: str, version: str | None, execution: str | None, format_: str) -> int:
     """List the parameters of a deployed pipeline, or what an execution of it was started with.
 

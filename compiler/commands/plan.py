@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sagewright.compiler.commands.form import format_option
 from sagewright.compiler.commands.options import Options, compile_options
 from sagewright.compiler.commands.session import (
     CHANGES,
@@ -33,14 +34,7 @@ FORMATS = ("text", "json", "markdown", "github")
 
 @click.command("plan")
 @compile_options
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(FORMATS),
-    default="text",
-    show_default=True,
-    help="How it is shown.",
-)
+@format_option(FORMATS)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Keep it, for `upsert --plan`.")
 @click.option("--detailed-exitcode", is_flag=True, help="End with 3 where there are changes.")
 @jobs_option

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sagewright.compiler.commands.assumptions import assumptions
+from sagewright.compiler.commands.form import format_option
 from sagewright.compiler.commands.options import Options, compile_options
 from sagewright.compiler.commands.session import INTERRUPTED, endpoint_option
 from sagewright.compiler.commands.subject import Subject, given_for, one_subject
@@ -71,7 +72,7 @@ _TAIL = 20
 )
 @click.option("--keep", is_flag=True, help="Keep the files of steps that succeeded, not only their logs.")
 @endpoint_option
-@click.option("--format", "format_", type=click.Choice(("text", "json")), default="text", show_default=True)
+@format_option()
 @click.pass_context
 def command(
     ctx: click.Context,

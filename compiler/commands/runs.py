@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sagewright.compiler.commands.form import format_option
 from sagewright.compiler.commands.session import REFUSED
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--delete", is_flag=True, help="Delete the run's logs and state.")
 @click.option("--keep", type=click.IntRange(min=0), metavar="N", help="Delete all runs but the newest N.")
 @click.option("--count", "-n", type=click.IntRange(min=1), default=20, show_default=True, help="So many.")
-@click.option("--format", "format_", type=click.Choice(("text", "json")), default="text", show_default=True)
+@format_option()
 def command(
     run: str | None,
     step: str | None,

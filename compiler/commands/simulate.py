@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from sagewright.compiler.commands.assumptions import assumptions, read_prices
+from sagewright.compiler.commands.form import format_option
 from sagewright.compiler.commands.options import Options, compile_options
 from sagewright.compiler.commands.subject import Subject, given_for, one_subject
 from sagewright.compiler.diagnostics import Sink
@@ -78,7 +79,7 @@ _RUN = ("Succeeded", "CompletedWithFailures")
     show_default=True,
     help="How many states --explore looks at.",
 )
-@click.option("--format", "format_", type=click.Choice(("text", "json")), default="text", show_default=True)
+@format_option()
 @click.pass_context
 def command(
     ctx: click.Context,

@@ -6,20 +6,14 @@ import json
 
 import click
 
+from sagewright.compiler.commands.form import format_option
 from sagewright.compiler.commands.where import Where, aws_options
 
 
 @click.command("status")
 @click.argument("execution")
 @aws_options
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(("text", "json")),
-    default="text",
-    show_default=True,
-    help="How it is shown.",
-)
+@format_option()
 def command(at: Where, execution: str, format_: str) -> int:
     """Show an execution and its steps, once.
 

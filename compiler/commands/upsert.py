@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sagewright.compiler.commands.form import format_option
 from sagewright.compiler.commands.options import Options, compile_options
 from sagewright.compiler.commands.plan import names, survey
 from sagewright.compiler.commands.session import (
@@ -49,14 +50,7 @@ VERBS = {"create": "create", "update": "update", "recreate": "create anew"}
 @click.option("--alias", metavar="NAME", help="Point this alias at the deployed version.")
 @jobs_option
 @endpoint_option
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(("text", "json")),
-    default="text",
-    show_default=True,
-    help="How results are shown.",
-)
+@format_option(help="How results are shown.")
 @click.pass_context
 def command(
     ctx: click.Context,
