@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from sagewright.compiler import graph
 from sagewright.compiler.diagnostics import Related, Sink, Span
@@ -15,6 +15,7 @@ from sagewright.compiler.source import Origin, origin, own_origin
 from sagewright.compiler.suggest import listing, nearest
 
 MAX_NAME = 64
+_BRANCHES = frozenset({"IfSteps", "ElseSteps", "ForEachBody"})
 CHILD = "-99"
 """How the name of a loop's child may end: items that are written out are at most 100."""
 
@@ -37,7 +38,31 @@ def check_names(program: Program, sink: Sink) -> None:
             sink.within = node.step.source.frame
             message = f"the step `{node.step.source.name}` makes a step `{name}`: {len(name)} characters, the most is {MAX_NAME}"
             sink.report("SW703", message, node.step.source.name_origin.span())
+    _check_written_names(program, sink)
     _check_children(program, sink)
+
+
+def _written_steps(program: Program) -> Iterator[tuple[str, Node]]:
+    """The names of steps that are written out in the Arguments of native steps, and the step that each stands in."""
+    for node in program.nodes.values():
+        if node.step.source.kind.name == "native" and isinstance(node.step.arguments, dict):
+            for member in sorted(_BRANCHES & node.step.arguments.keys()):
+                nested = node.step.arguments[member]
+                for step in nested if isinstance(nested, list) else ():
+                    if isinstance(step, dict) and isinstance(step.get("Name"), str):
+                        yield step["Name"], node
+
+
+def _check_written_names(program: Program, sink: Sink) -> None:
+    taken = {name: node.step.source.name_origin for name, node in program.nodes.items()}
+    for name, node in _written_steps(program):
+        place = own_origin(name) or node.step.source.name_origin
+        first = taken.setdefault(name, place)
+        if first is not place:
+            sink.within = node.step.source.frame
+            related = [Related(f"`{name}` stands here too", first.span())]
+            message = f"the step `{node.step.name}` holds a step `{name}`, and that name is taken"
+            sink.report("SW311", message, place, related=related)
 
 
 def _check_children(program: Program, sink: Sink) -> None:
@@ -67,8 +92,9 @@ def check_bodies(program: Program, sink: Sink) -> None:
         holder = loops.get(step.name)
         if holder is None or holder.kind.loop is None or holder.name != step.parent:
             continue
-        type = str(step.body.get("type")) if step.kind.name == "native" else step.kind.type
+        type = _type(step)
         if type in holder.kind.loop.excludes:
+            sink.within = step.frame
             place = origin(step.body, "kind") or step.name_origin
             message = f"a {type} step cannot stand in the body of `{holder.name}`"
             related = [Related(f"`{holder.name}` runs it for each item", holder.name_origin.span())]
@@ -87,8 +113,13 @@ def check_dependencies(program: Program, sink: Sink) -> None:
             if dependency.step in steps:
                 way = "depend on {}: it ends when all of its children have"
                 _check_scope(step, steps[dependency.step], dependency.origin, loops, sink, way)
+    taken = {
+        first.name for first, _ in program.clashes
+    }  # told already, and nobody knows which of the two is meant
     for edge in program.edges:
-        if edge.reason == "data" and program.nodes[edge.source].step.type == "Fail":
+        if edge.reason != "data" or edge.source in taken:
+            continue
+        if program.nodes[edge.source].step.type == "Fail":
             sink.within = program.nodes[edge.target].step.source.frame
             message = f"`{edge.target}` refers to `{edge.source}`, and nothing comes after a Fail step"
             sink.report("SW503", message, edge.origin)
@@ -102,15 +133,21 @@ def _check_dependency(
         if name in program.nodes or name in program.unknowable:
             return
         _report_unknown(name.removeprefix(step.frame.full("")), place, step.frame, sink)
-    elif other.kind.type == "Fail":
+    elif _type(other) == "Fail":
         related = [Related(f"`{name}` ends the execution", other.name_origin.span())]
         message = f"`{step.name}` depends on `{name}`, and nothing comes after a Fail step"
         sink.report("SW503", message, place, related=related)
-    elif other.kind.type == "Condition":
+    elif _type(other) == "Condition":
         message = f"`{step.name}` depends on the condition `{name}`: SageMaker has rejected that"
-        sink.report(
-            "SW903", message, place, help=f"use `steps.{name}.outcome` in an `if:`, or depend on steps"
-        )
+        outcome = f"`steps.{name}.outcome`"
+        if other.frame is not step.frame:
+            outcome = "an output of the component, its `outcome`,"
+        sink.report("SW903", message, place, help=f"use {outcome} in an `if:`, or depend on steps")
+
+
+def _type(step: Step) -> str:
+    """What SageMaker calls a step's type."""
+    return str(step.body.get("type")) if step.kind.name == "native" else step.kind.type
 
 
 def _report_unknown(name: str, place: Origin | None, frame: Frame, sink: Sink) -> None:
@@ -234,6 +271,16 @@ def _check_contradiction(name: str, incoming: list[Edge], sink: Sink) -> None:
         if edge.reason == "run condition" and edge.when in ("Failed", "Stopped")
     }
     for edge in incoming:
+        other = failed.get(edge.source)
+        if (
+            other is not None
+            and edge.reason == "run condition"
+            and {edge.when, other.when} == {"Failed", "Stopped"}
+        ):
+            message = f"`{name}` can never run: `{edge.source}` would have to fail and to be stopped"
+            help = f"`when: any` runs it however `{edge.source}` ends"
+            sink.report("SW504", message, edge.origin, help=help)
+            return
         if edge.reason in ("data", "order") and edge.source in failed:
             span = _span(failed[edge.source].origin)
             related = [Related(f"it runs only where `{edge.source}` did not succeed", span)] if span else []
@@ -244,9 +291,10 @@ def _check_contradiction(name: str, incoming: list[Edge], sink: Sink) -> None:
 
 def check_written_out(program: Program, sink: Sink) -> None:
     """`{Get: Parameters.X}` and `{Get: Steps.S...}`, as they may stand in `api:` and in native steps, name what is there."""
+    written_names = {name for name, _ in _written_steps(program)}
     known = {
         "Parameters": ("SW303", "parameter", program.pipeline.parameters.keys()),
-        "Steps": ("SW301", "step", program.nodes.keys() | program.unknowable),
+        "Steps": ("SW301", "step", program.nodes.keys() | program.unknowable | written_names),
     }
     loops = program.pipeline.loops()
     for node in program.nodes.values():

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
+from typing import NoReturn
 
-import click
+try:
+    import click
+except KeyboardInterrupt:
+    sys.exit(130)
 
 COMMANDS = {
     "init": "Make a project, or a pipeline from a template.",
@@ -114,20 +121,25 @@ def root() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 fine, 1 findings, 2 wrong usage, 4 AWS or the network, 130 interrupted."""
+    _open_closed()
     try:
         code = root.main(arguments, prog_name="sagewright", standalone_mode=False)
         _flush()
         sys.exit(code if isinstance(code, int) else 0)
     except click.ClickException as error:
-        error.show()
+        with suppress(OSError):
+            error.show()
+        _mute()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
         sys.exit(130)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has enough
+        _mute()  # whoever read us has enough
         sys.exit(1)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            _give_up(error)
         if os.environ.get("SAGEWRIGHT_DEBUG"):
             raise
         click.echo(f"internal error: {type(error).__name__}: {error}", err=True)
@@ -135,6 +147,36 @@ def main(arguments: list[str] | None = None) -> None:
             "This is a bug of sagewright's. SAGEWRIGHT_DEBUG=1 shows where; please report it.", err=True
         )
         sys.exit(70)
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What a full disk, or a terminal that is gone, says to whoever writes."""
+
+
+def _give_up(error: OSError) -> NoReturn:
+    """End with 1: standard output, or a file, cannot be written."""
+    where = f" {error.filename}" if error.filename else ""
+    with suppress(OSError):
+        click.echo(f"Error: cannot write{where}: {(error.strerror or str(error)).lower()}", err=True)
+    _mute()
+    sys.exit(1)
+
+
+def _mute() -> None:
+    """Let what is left to write go nowhere: at exit it would fail once more."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(nowhere, stream.fileno())
+
+
+def _open_closed() -> None:
+    """What we were started without (`>&-`) is /dev/null, and not the next file that is opened."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def _flush() -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from sagewright.compiler.diagnostics import Sink
 from sagewright.compiler.expression import EXPRESSIONS, Join, Reference
 from sagewright.compiler.frames import Frame, Given
+from sagewright.compiler.matrix import spread
 from sagewright.compiler.names import Names, Unresolved, at, placed, there_are
-from sagewright.compiler.source import Map, Origin, Seq, key_origin
+from sagewright.compiler.parameters import NAME
+from sagewright.compiler.source import Map, Origin, Seq, key_origin, origin
 from sagewright.compiler.suggest import listing, nearest
 from sagewright.compiler.template import Failed
 from sagewright.compiler.types import Type, is_assignable, type_of
@@ -87,18 +90,22 @@ def check_given(frame: Frame, names: Names, sink: Sink) -> None:
     outer, names.loop = names.loop, names.loops.get(first or "")
     sink.within = frame
     for value in frame.given.values():
-        for one in _references(value):
+        for one in _references(value, frame):
             found = given(one, None, names)
             one.failed = isinstance(found, Failed) or _is_misfit(found, one, sink)
     names.loop = outer
 
 
-def _references(value: Any) -> Iterator[Given]:
+def _references(value: Any, frame: Frame) -> Iterator[Given]:
     if isinstance(value, Given):
         yield value
-    elif isinstance(value, (Map, Seq)):
-        for item in value.values() if isinstance(value, Map) else value:
-            yield from _references(item)
+    elif isinstance(value, Map):
+        for item in value.values():
+            yield from _references(item, frame)
+    elif isinstance(value, Seq):
+        for item in value:
+            for one in spread(item, frame):
+                yield from _references(one, frame)
 
 
 def _is_misfit(found: Any, value: Given, sink: Sink) -> bool:
@@ -119,6 +126,28 @@ def _is_misfit(found: Any, value: Given, sink: Sink) -> bool:
 
 
 # -- outputs ----------------------------------------------------------------------------------------------------------
+
+_BARE = re.compile(r"(steps|inputs)\.[^\s{}]+")
+
+
+def check_outputs(frame: Frame, names: Names) -> None:
+    """What a component says that it gives means something, whether somebody asks for it or not; but for what it gives
+    only where it is given more."""
+    lacking = [f"inputs.{name}" for name, value in frame.given.items() if value is None]
+    first = next((step for step in frame.steps if step in names.steps), None)
+    outer, names.loop = names.loop, names.loops.get(first or "")
+    for name, value in frame.outputs.items():
+        with names.inside(frame):
+            place = key_origin(frame.outputs, name)
+            if not NAME.fullmatch(name):
+                message = f"`{name[:80]}` is no output's name: at most 64 letters, digits, `-` and `_`"
+                names.sink.report("SW310", message, place)
+            if type(value) is str and _BARE.fullmatch(value):
+                message = f"the output `{name}` is a text, and no reference"
+                names.sink.report("SW205", message, origin(frame.outputs, name), help=f"write `${{{value}}}`")
+            if not any(one in value for one in lacking):
+                names.bind(value, frame.outputs, name, names)
+    names.loop = outer
 
 
 def output_value(reference: Reference, used: Frame, place: Origin | None, names: Names) -> Any:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from sagewright.compiler.defaults import mapping
 from sagewright.compiler.diagnostics import Sink
 from sagewright.compiler.frames import SCALARS, Frame, Given, Input, Passed
+from sagewright.compiler.matrix import alone, is_matrix
 from sagewright.compiler.parameters import NAME
 from sagewright.compiler.project import display
 from sagewright.compiler.source import (
@@ -18,6 +19,7 @@ from sagewright.compiler.source import (
     Map,
     Origin,
     Seq,
+    all_written,
     document_of,
     holds,
     key_origin,
@@ -27,7 +29,7 @@ from sagewright.compiler.source import (
 )
 from sagewright.compiler.suggest import listing, nearest
 from sagewright.compiler.template import Failed, Namespace, has_template, render
-from sagewright.compiler.types import Type, is_assignable, type_of
+from sagewright.compiler.types import Type, is_assignable, type_of, unquoted
 from sagewright.compiler.validate import is_reference, validate
 
 MAX_DEPTH = 16
@@ -76,7 +78,7 @@ class Library:
             return None
         if resolved not in self._read:
             if not holds(path.is_file):
-                _report_missing(path, shown, place, sink)
+                _report_missing(path, written, shown, place, sink)
                 return None
             self._read[resolved] = read(path, sink, shown)
         return self._read[resolved]
@@ -104,10 +106,10 @@ class Library:
         return True
 
 
-def _report_missing(path: Path, shown: str, place: Origin | None, sink: Sink) -> None:
+def _report_missing(path: Path, written: str, shown: str, place: Origin | None, sink: Sink) -> None:
     beside = [entry.name for entry in path.parent.iterdir()] if holds(path.parent.is_dir) else []
     near = nearest(path.name, [name for name in beside if name.endswith((".yaml", ".yml"))])
-    help = f"did you mean `{near}`?" if near else None
+    help = f"did you mean `{PurePosixPath(written).with_name(near)}`?" if near else None
     what = (
         f"`{shown}` is a directory: `uses` names a file"
         if holds(path.is_dir)
@@ -134,7 +136,7 @@ def opened(
         sink.report("SW203", "a component file is a mapping", place)
         return None
     before = sink.reported
-    frame.inputs = inputs(render(mapping(root, "inputs"), namespaces, sink), sink)
+    frame.inputs = inputs(all_written(render(mapping(root, "inputs"), namespaces, sink)), sink)
     frame.given = _given(frame, written, sink)
     inside = {**namespaces, "inputs": _namespace(frame)}
     rest = Map({key: value for key, value in root.items() if key not in ("steps", "inputs")}, root.node)
@@ -182,7 +184,7 @@ def inputs(declared: Map, sink: Sink) -> dict[str, Input]:
         at = origin(body, "type") if isinstance(value, Map) else origin(declared, name)
         if kind is None and isinstance(body.get("default"), (str, int, float, bool, Map, Seq)):
             kind = _type_name(body["default"])
-        if kind is None:
+        if kind is None and value is not None:
             message = f"the input `{name}` has neither a type nor a default to tell it by"
             sink.report("SW202", message, place, notes=["for example `type: String`"])
         elif kind not in TYPES and isinstance(kind, str) and not isinstance(kind, Failed):
@@ -192,7 +194,7 @@ def inputs(declared: Map, sink: Sink) -> dict[str, Input]:
             name=name,
             type=kind if kind in TYPES else "",
             default=body.get("default"),
-            required="default" not in body,
+            required="default" not in body and value is not None,
             enum=tuple(enum) if isinstance(enum, Seq) else (),
             origin=place,
         )
@@ -236,7 +238,7 @@ def _misfit(value: Any, declared: Input) -> tuple[str, str, str | None] | None:
     if not fits:
         help = QUOTE if wanted is Type.STRING and given in SCALARS else None
         if given == "String" and wanted is not None and wanted is not Type.STRING:
-            help = "write it without quotes"
+            help = unquoted(value, wanted)
         return "SW401", f"is of type {given}, the input is of type {declared.type}", help
     if declared.enum and value not in declared.enum:
         near = (
@@ -260,7 +262,7 @@ def _given(frame: Frame, written: Map, sink: Sink) -> dict[str, Any]:
     """Input → value: as it is given, else its default; without those that are missing. `Failed` where it is wrong."""
     caller = frame.caller
     assert caller is not None
-    body = mapping(written, "with")
+    body = all_written(mapping(written, "with"))
     for name in body:
         if name not in frame.inputs:
             near = nearest(name, [one for one in frame.inputs if one not in body])
@@ -291,6 +293,8 @@ def _value(body: Map, name: str, declared: Input, caller: Frame, sink: Sink) -> 
         return Given(value, value.frame, place.node if place else value.node, declared)
     if is_reference(value) and (declared.scalar is not None or not declared.type):
         return Given(value, caller, place.node if place else None, declared)
+    if declared.type == "List" and isinstance(value, str) and is_matrix(value, caller.matrices):
+        return _wrapped(alone(value, place), caller, place, None)
     if is_reference(value):
         noun = "a list" if declared.type == "List" else "a mapping"
         message = f"the input `{name}` takes {noun}, not a reference to a whole one"

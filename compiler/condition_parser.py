@@ -60,6 +60,7 @@ _REFERENCE, _OPERATOR, _NUMBER, _STRING, _END = 2, 3, 4, 5, 7
 _NO_NUMBER_RE = re.compile(r"[-+.]*[0-9][^\s()\[\],=!<>]*")
 _PLACEHOLDER_START_RE = re.compile(r"(?<!\$)\$\{")
 _KEYWORDS = frozenset(("and", "or", "not", "in", "true", "false"))
+_NULLS = frozenset(("null", "none", "nil"))
 _OPERATORS = frozenset(("==", "!=", "<", "<=", ">", ">="))
 _SLIPS = {
     **dict.fromkeys(("=", "==="), "=="),
@@ -229,6 +230,9 @@ class _Parser:
         if end < len(text) and text[end] not in _AFTER_PATH and not text[end].isspace():
             raise path_error(text, start, end)
         made = reference_at(text, start, end)
+        if len(made.segments) == 1 and made.text.lower() in _NULLS:
+            help = "a parameter always has a value; compare it with a text that stands for none"
+            raise syntax_error(f"`{made.text}`: conditions know no null", start, end, help)
         if len(made.segments) == 1 and made.text.lower() in _KEYWORDS:
             help = f"did you mean `{made.text.lower()}`?"
             raise syntax_error(f"`{made.text}` is no reference", start, end, help)

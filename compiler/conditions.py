@@ -143,6 +143,39 @@ def constant(condition: Condition) -> bool | None:
     return None if possibly else False
 
 
+def decided(clauses: Sequence[Condition]) -> bool | None:
+    """What the conjunctive form is because of the literals that one thing is compared with: `a == 1 and a == 2` never
+    holds, and `a != 1 or a != 2` always does. None where that decides nothing."""
+    if not _can_agree(clauses):
+        return False
+    for clause in clauses:
+        terms = clause.operands if isinstance(clause, Or) else ()
+        if _can_agree([term.operand for term in terms if isinstance(term, Not)]):
+            return None
+    return True
+
+
+def _can_agree(terms: Sequence[Condition]) -> bool:
+    """Whether everything can equal one of the literals that each term asks for."""
+    allowed: dict[Hashable, set[Any]] = {}
+    for term in terms:
+        if isinstance(term, In):
+            query, values = term.query, term.values
+        elif isinstance(term, Compare) and term.operator == "==":
+            sides = (term.left, term.right)
+            query, values = sides if not isinstance(term.left, Literal) else sides[::-1]
+            values = (values,)
+        else:
+            continue
+        literals = {value.value for value in values if isinstance(value, Literal)}
+        if len(literals) == len(values) and not isinstance(query, Literal):
+            key = _key(query)
+            allowed[key] = literals & allowed.get(key, literals)
+            if not allowed[key]:
+                return False
+    return True
+
+
 def _count(condition: Condition, counts: Counter[Hashable]) -> None:
     if isinstance(condition, Not):
         _count(condition.operand, counts)

@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from yaml.nodes import MappingNode, ScalarNode
+
 from sagewright import schemas, steps
 from sagewright.compiler.diagnostics import Sink
 from sagewright.compiler.kind import StepKind
 from sagewright.compiler.merge import merge
 from sagewright.compiler.source import Map, Seq, key_origin, origin
 from sagewright.compiler.suggest import nearest
+from sagewright.compiler.validate import DECLARING
 
 _FRAMEWORK = re.compile(r"[a-z][a-z0-9-]*:[A-Za-z0-9._-]+")
 """An image's short form: `xgboost:1.7-1`."""
@@ -66,7 +69,7 @@ class Defaults:
                 known = schemas.load(f"steps/{name}")["properties"]
                 for key in body:
                     if key not in known or key == "kind":
-                        near = nearest(key, list(known))
+                        near = nearest(key, [one for one in known if one != "kind"])
                         help = f"did you mean `{near}`?" if near else None
                         sink.report(
                             "SW211",
@@ -132,7 +135,7 @@ def _long(container: Map, key: str, member: str) -> Any:
 
 def without_nulls(value: Any, schema: Mapping[str, Any], *, declares: bool = False) -> Any:
     """`null` leaves a key out. It stays where it says something: over a built-in default, or as a value of its own,
-    and where it is a mistake, as an entry of what `declares` things."""
+    and where it is a mistake: as an entry of what `declares` things, and as an entry of which nothing is written."""
     if not isinstance(value, Map):
         return value
     properties, others = schema.get("properties"), schema.get("additionalProperties")
@@ -144,12 +147,12 @@ def without_nulls(value: Any, schema: Mapping[str, Any], *, declares: bool = Fal
             continue
         child = (properties or {}).get(key, others if isinstance(others, dict) else None)
         if item is None:
-            if declares:
+            if declares or (child is others and _takes_mapping(child) and _is_blank(value, key)):
                 continue
             if child is None or not ("default" in child or "null" in child.get("type", ()) or not child):
                 changed[key] = _LEFT_OUT
         elif child:
-            stripped = without_nulls(item, child, declares=key in _DECLARING)
+            stripped = without_nulls(item, child, declares=key in DECLARING)
             if stripped is not item:
                 changed[key] = stripped
     if not changed:
@@ -158,8 +161,25 @@ def without_nulls(value: Any, schema: Mapping[str, Any], *, declares: bool = Fal
 
 
 _LEFT_OUT = object()
-_DECLARING = frozenset(("parameters", "triggers", "steps", "then", "else", "body"))
-"""Keys whose entries are declared there, and never merged over others: an empty one is a mistake."""
+
+
+def _takes_mapping(entry: Any) -> bool:
+    """Whether `{}` may be meant by an entry: `outputs: {train: }`, other than `environment: {LOG: }`."""
+    types = entry.get("type", ()) if isinstance(entry, dict) else ()
+    return "object" in types and "null" not in types
+
+
+def _is_blank(container: Map, key: str) -> bool:
+    """Whether nothing at all is written after a key, and no default lies beneath that it could leave out."""
+    node = container.node
+    written = (
+        [value for name, value in node.value if name.value == key] if isinstance(node, MappingNode) else []
+    )
+    return (
+        len(written) == 1
+        and isinstance(written[0], ScalarNode)
+        and not (written[0].value or written[0].style)
+    )
 
 
 def mapping(data: Map, key: str) -> Map:

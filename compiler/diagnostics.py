@@ -245,5 +245,7 @@ CODES: dict[str, Code] = {
         SW905="cache without an expiry",
         SW906="`api` that says something else than the keys beside it",
         SW907="image for an accelerator on an instance without one",
+        SW908="file that is passed over for its ending",
+        SW909="text that is also the name of a step",
     ),
 }

@@ -23,6 +23,7 @@ from sagewright.compiler.graph import Program, build
 from sagewright.compiler.lower import Lowered, lower
 from sagewright.compiler.model import Pipeline
 from sagewright.compiler.parse import parse
+from sagewright.compiler.patterns import Match, matches
 from sagewright.compiler.project import Overrides, Project, Settings
 from sagewright.compiler.resolve import resolve
 from sagewright.compiler.source import holds, scalar_text, source_text
@@ -187,7 +188,7 @@ def find_pipelines(paths: Iterable[Path], sink: Sink) -> list[Path]:
     for path in given or [Path.cwd()]:
         if not holds(path.is_dir):
             found.append(path)
-        elif given and holds((path / "pipeline.yaml").is_file):
+        elif given and os.path.lexists(path / "pipeline.yaml"):
             found.append(path / "pipeline.yaml")
         else:
             found.extend(_in_folder(path, bool(given), sink))
@@ -197,35 +198,33 @@ def find_pipelines(paths: Iterable[Path], sink: Sink) -> list[Path]:
 def _in_folder(folder: Path, given: bool, sink: Sink) -> list[Path]:
     root, file = projects.find_root(folder.absolute())
     project = projects.load(folder, Sink()) if file else Project(root)
-    below = [
-        path
-        for pattern in project.patterns
-        for path in _matches(root, pattern)
-        if not given or path.is_relative_to(folder.absolute())
-    ]
-    if not below and given:
-        below = sorted(folder.glob("*/pipeline.yaml"))
-    if not below:
+    within = folder.absolute() if given else root
+    found = [m for pattern in project.patterns for m in _within(within, root, pattern)]
+    if not found and given:
+        found = matches(folder, "*/pipeline.yaml")
+    for match in found:
+        if match.fault:
+            shown = projects.display(match.path)
+            sink.report("SW801", f"cannot read `{shown}`: {match.fault}", Span(shown))
+    if not found:
         where = f"in `{projects.display(folder)}`" if given else "here"
         message = f"no pipelines {where}: looked for {listing(project.patterns)}"
-        sink.report(
-            "SW810",
-            message,
-            Span(projects.display(folder)),
-            help="name a pipeline's file, or `sagewright init` one",
-        )
-    return below
+        help = "name a pipeline's file, or `sagewright init` one"
+        sink.report("SW810", message, Span(projects.display(folder)), help=help)
+    _hint(within, root, project.patterns, sink)
+    return [match.path for match in found if match.fault is None]
 
 
-def _matches(root: Path, pattern: str) -> list[Path]:
-    """The files below `root` that a pattern means."""
-    parts = Path(pattern).parts
-    if not parts or ".." in parts or Path(pattern).is_absolute():
-        return []
-    try:
-        return sorted(path for path in root.glob(pattern) if path.is_file())
-    except (OSError, ValueError):  # a pattern, or a folder, that the system refuses
-        return []
+def _within(folder: Path, root: Path, pattern: str) -> list[Match]:
+    return [match for match in matches(root, pattern) if match.path.is_relative_to(folder)]
+
+
+def _hint(folder: Path, root: Path, patterns: Iterable[str], sink: Sink) -> None:
+    """Tell of a `pipeline.yml` where a `pipeline.yaml` is meant."""
+    for pattern in (p for p in patterns if Path(p).name == "pipeline.yaml"):
+        for match in (m for m in _within(folder, root, f"{pattern[:-4]}yml") if m.fault is None):
+            shown = projects.display(match.path)
+            sink.report("SW908", f"`{shown}` is passed over: `{pattern}` does not mean it", Span(shown))
 
 
 def clashes(results: Iterable[Result]) -> list[Diagnostic]:

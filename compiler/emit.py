@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sagewright.compiler import shapes
+from sagewright.compiler import shapes, step_shapes
 from sagewright.compiler.blame import written_as
 from sagewright.compiler.conditions import to_json
 from sagewright.compiler.diagnostics import Sink
@@ -21,11 +21,16 @@ from sagewright.compiler.expression import (
     Literal,
     ParameterRef,
     StepRef,
+    operands,
+    uses,
 )
 from sagewright.compiler.graph import Program
 from sagewright.compiler.merge import patch
 from sagewright.compiler.model import Cache, Dependency, Emitted, Parameter, Pipeline, Request, RetryPolicy
-from sagewright.compiler.source import Map, Origin, key_origin
+from sagewright.compiler.policies import is_iso_duration
+from sagewright.compiler.source import Map, Origin, entry_origin, key_origin, own_origin
+from sagewright.compiler.step_shapes import BESIDE
+from sagewright.compiler.suggest import nearest
 from sagewright.compiler.types import Type, is_assignable
 
 VERSION = "2020-12-01"
@@ -133,13 +138,23 @@ def _step(step: Emitted, sink: Sink) -> dict[str, Any]:
         made["CacheConfig"] = _cache(step.cache)
     sink.within = step.source.frame
     values = _Values(step, sink)
-    _report_own(step.extra, step.source.body, sink)
-    for key, value in step.extra.items():
-        made[key] = values.bind(value, None, ())
+    if step.extra:
+        _report_own(step.extra, step.source.body, sink)
+        made.update(values.beside(step.extra))
     if step.source.step_api is not None and step.name == step.source.name:
-        _report_own(step.source.step_api, step.source.step_api, sink)
-        made = patch(made, values.bind(step.source.step_api, None, (), keep_nulls=True))
+        _patch_step(made, step.source.step_api, values)
     return made
+
+
+def _patch_step(made: dict[str, Any], change: Map, values: _Values) -> None:
+    """Merge the author's `step_api`: what comes of the members that it names is checked."""
+    _report_own(change, change, values.sink)
+    merged = values.beside(patch({key: made[key] for key in change if key in made}, change))
+    for key in change:
+        if key in merged:
+            made[key] = merged[key]
+        else:
+            made.pop(key, None)
 
 
 _OWN_KEYS = {
@@ -151,11 +166,17 @@ _OWN_KEYS = {
 """Keys of a step that everything else here is worked out from, and what to write instead."""
 
 
+_LITERAL = frozenset({"CacheConfig", "CheckType", "FunctionArn", "SqsQueueUrl"})
+
+
 def _report_own(given: Mapping[str, Any], container: Any, sink: Sink) -> None:
     for key in given:
         if key in _OWN_KEYS:
             place = key_origin(container, key)
             sink.report("SW208", f"`{key}` is the compiler's to write", place, help=_OWN_KEYS[key])
+        elif key not in BESIDE and (near := nearest(key, BESIDE)):
+            message = f"`{key}`: no step of SageMaker's is known to have it"
+            sink.report("SW902", message, key_origin(container, key), help=f"did you mean `{near}`?")
 
 
 def _arguments(step: Emitted, sink: Sink) -> Any:
@@ -182,13 +203,35 @@ def _report_refused(step: Emitted, sink: Sink) -> None:
 
 def _condition(step: Emitted, values: _Values, sink: Sink) -> dict[str, Any]:
     conditions = step.arguments["Conditions"]
-    clauses = conditions.clauses if isinstance(conditions, Conditions) else ()
-    rest = {key: value for key, value in step.arguments.items() if key != "Conditions"}
-    spelt = to_json(list(clauses), values.operand) if clauses else values.bind(conditions, None, ())
-    made: dict[str, Any] = {"Conditions": spelt}
+    made: dict[str, Any] = {}
+    if isinstance(conditions, Conditions):
+        made["Conditions"] = to_json(conditions.clauses, values.operand)
+    else:  # `api` has its own
+        made.update(values.bind(step.arguments, step.request, step.omits))
     for member, nested in step.branches.items():
         made[member] = [_step(one, sink) for one in nested]
-    return {**made, **values.bind(rest, None, ())} if rest else made
+    return made
+
+
+def _check_beside(made: dict[str, Any], written: Any, values: _Values) -> None:
+    """What no shape says: of a step's cache and retries, and where a reference cannot stand."""
+    for member in sorted(_LITERAL & made.keys()):
+        for use in uses(written[member]):
+            place = own_origin(use) if isinstance(use, dict) else next(operands(use)).origin
+            message = f"`{member}` takes a literal: SageMaker must know it when the pipeline is created"
+            values.sink.report("SW209", message, place or entry_origin(written, member))
+    cache = made.get("CacheConfig")
+    expiry = cache.get("ExpireAfter") if isinstance(cache, dict) else None
+    if isinstance(expiry, str) and not is_iso_duration(expiry):
+        place = entry_origin(written["CacheConfig"], "ExpireAfter")
+        notes = ["for example `P30D` or `PT12H`"]
+        values.sink.report("SW205", f'"{expiry[:40]}" is no ISO 8601 duration', place, notes=notes)
+    policies = made.get("RetryPolicies")
+    for index, policy in enumerate(policies if isinstance(policies, list) else ()):
+        if isinstance(policy, dict) and {"MaxAttempts", "ExpireAfterMin"} <= policy.keys():
+            place = key_origin(written["RetryPolicies"][index], "ExpireAfterMin")
+            message = "the retry policy has both `MaxAttempts` and `ExpireAfterMin`: one of them is taken"
+            values.sink.report("SW212", message, place)
 
 
 def _dependency(dependency: Dependency) -> Any:
@@ -227,17 +270,20 @@ class _Values:
     step: Emitted | None
     sink: Sink
 
-    def bind(
-        self, value: Any, request: Request | None, omits: tuple[str, ...], *, keep_nulls: bool = False
-    ) -> Any:
+    def bind(self, value: Any, request: Request | None, omits: tuple[str, ...]) -> Any:
         service = self.step.service if self.step else "sagemaker"
-        if keep_nulls and isinstance(value, dict):
-            return {
-                k: None if v is None else self.bind(v, None, (), keep_nulls=True) for k, v in value.items()
-            }
         return shapes.bind(
             value, request, omits=omits, variable=self.variable, report=self._violation, service=service
         )
+
+    def beside(self, members: dict[str, Any]) -> dict[str, Any]:
+        """The members of a step beside Arguments. Those that nobody knows are taken as they are."""
+        request = {member: BESIDE.get(member, "anything") for member in members}
+        made = shapes.bind(
+            members, request, variable=self.variable, report=self._violation, service=step_shapes.SERVICE
+        )
+        _check_beside(made, members, self)
+        return made
 
     def text(self, value: Any) -> Any:
         """A value where a String is wanted."""
@@ -300,6 +346,8 @@ class _Values:
         place = violation.origin
         if violation.value is not None and self.step is not None:
             place = written_as(violation.value, self.step.source.body) or place
+        elif place is None and violation.code == "SW602" and self.step is not None:
+            place = written_as(None, self.step.source.body)
         self._report(violation.code, violation.message, place, violation.help)
 
     def _report(self, code: str, message: str, place: Origin | None, help: str | None) -> None:

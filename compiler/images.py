@@ -24,21 +24,25 @@ from sagewright.compiler.machines import (
     processor,
     runs_on,
 )
-from sagewright.compiler.suggest import listing, nearest
+from sagewright.compiler.suggest import known_are, listing, nearest
 
 __all__ = [
     "ACCELERATORS",
     "SCOPES",
+    "UNKNOWN",
     "ImageError",
     "dns_suffix",
     "framework_of_uri",
     "frameworks",
+    "is_algorithm",
     "parse_short",
     "partition",
     "processor",
     "resolve",
 ]
 
+UNKNOWN = "none/none"
+"""What stands for an image that is reported not to be there."""
 SCOPES = {"training": ("training",), "inference": ("inference",), "processing": ("processing", "training")}
 """The scopes of a framework that serve each purpose, best first."""
 
@@ -173,6 +177,18 @@ def framework_of_uri(uri: str) -> tuple[str, str | None] | None:
     return framework, match[1] if match else None
 
 
+@cache
+def is_algorithm(name: str) -> bool:
+    """Is it a built-in algorithm, whose containers run no code but their own? These have images of version 1 only, for
+    training and for inference."""
+    if name not in frameworks():
+        return False
+    scopes = _load(name)["scopes"]
+    return all(
+        list(scopes.get(scope, {}).get("versions", ())) == ["1"] for scope in ("training", "inference")
+    )
+
+
 def is_sagemakers(uri: str) -> bool:
     """Is an image in one of SageMaker's own registries, as far as its region and repository are known?"""
     return bool(_registries(uri))
@@ -265,7 +281,8 @@ def _scope(wanted: _Wanted, machine: Machine | None, scopes: dict[str, Any]) -> 
     on = "" if order[0] in SCOPES else f" on {machine}"
     words = [_SCOPE_WORDS.get(scope, scope) for scope in scopes]
     message = f"`{wanted.framework}` has no images for {wanted.scope}{on}, only for {', '.join(words)}"
-    only = words[0] if len(words) == 1 and words[0] in SCOPES and not on else None
+    fits = len(words) == 1 and words[0] in SCOPES and not on and wanted.scope != "inference"
+    only = words[0] if fits else None  # no other image serves
     raise ImageError(message, help=f"`scope: {only}` takes that one" if only else None)
 
 
@@ -358,7 +375,7 @@ def _unknown(message: str, name: str, choices: Iterable[str], also: Iterable[str
     """An error that names the choices; `also` are names that may be suggested too."""
     names = list(choices)
     near = nearest(name, [*names, *also])
-    message = f"{message}: known are {listing(names, limit=len(names))}"
+    message = f"{message}: {known_are(names, limit=len(names))}"
     return ImageError(message, help=f"did you mean `{near}`?" if near else None)
 
 

@@ -192,7 +192,7 @@ class Sugar:
     declared names (`names` returns None) any name goes. `make` is for what is no property: the expression, from the
     step as it is written, the index, and the scope. It may raise `UnavailableError`. `lead` makes it the way to a nested
     step, from the step, what follows the word, and the scope of the body; it may raise `UnreachableError`,
-    and gives None where the mistake is told elsewhere.
+    and gives None where the mistake is told elsewhere. `values` are all that it can be, where there are few.
     """
 
     path: str = ""
@@ -202,6 +202,7 @@ class Sugar:
     items: int | None = None
     make: Callable[[Step, int, Scope], Expression] | None = None
     lead: Callable[[Step, tuple[str | int, ...], Scope], Lead | None] | None = None
+    values: tuple[str, ...] = ()
 
     def shown(self, word: str) -> str:
         """How messages and pages write it: `outputs.<name>`, `top_model_data[<number>]`."""
@@ -245,6 +246,9 @@ class StepKind:
     "source" does so for each entry. The member "framework" takes a version with it: `xgboost:1.7-1`; it need not be
     given for a step's own `image`."""
 
+    named_after: Mapping[str, str] = field(default_factory=dict)
+    """Keys that take the name of what a step may make, as paths, and the kind of that step: {"variants.*.model":
+    "model"}. It has `name` among its sugar."""
     refused: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Members of Arguments, as paths, to report where they are written (by `api:`), whatever AWS's shape says: the
     code, and why."""

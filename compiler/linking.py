@@ -23,13 +23,14 @@ _RAW = re.compile(r"(Steps|Parameters)\.([A-Za-z0-9_-]+)(.*)", re.S)
 
 
 def dependencies(written: Iterable[Dependency], frame: Frame, names: Names) -> tuple[Dependency, ...]:
-    """Dependencies as the definition has them: on all steps of a matrix, and on all outermost ones of a component. A
-    name that nothing is known of stays, for steps that kinds make."""
-    return tuple(
-        dependency if name == dependency.step else replace(dependency, step=name)
-        for dependency in written
-        for name in _meant(dependency.step, dependency.origin, frame, names)
-    )
+    """Dependencies as the definition has them: on all steps of a matrix, and on all outermost ones of a component, each
+    once. A name that nothing is known of stays, for steps that kinds make."""
+    found: dict[tuple[str, str], Dependency] = {}
+    for dependency in written:
+        for name in _meant(dependency.step, dependency.origin, frame, names):
+            made = dependency if name == dependency.step else replace(dependency, step=name)
+            found.setdefault((name, made.when), made)
+    return tuple(found.values())
 
 
 def _meant(name: str, place: Origin | None, frame: Frame, names: Names) -> Iterator[str]:
@@ -51,7 +52,7 @@ def _meant(name: str, place: Origin | None, frame: Frame, names: Names) -> Itera
 
 def _ends(step: Step | None) -> bool:
     """Whether nothing can come after a step."""
-    return step is not None and step.kind.type == "Fail"
+    return step is not None and "Fail" in (step.kind.type, step.body.get("type"))
 
 
 # -- keys of kinds ----------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sagewright import steps as kinds
@@ -135,8 +135,9 @@ def _of_step(reference: Reference, step: Step, place: Origin | None, names: Name
     sugar = step.kind.sugar.get(str(word)) or loops.spelt_out(step.kind, word)
     if sugar is not None and sugar.lead is not None:
         return loops.through(reference, step, sugar, place, names, (_step, _of_step))
-    if sugar is not None:
-        return _sugar(reference, step, place, names)
+    spelt = str(word) if sugar is not None else _spelt_out(step, word)
+    if spelt is not None:
+        return _sugar(reference, step, spelt, place, names)
     if not str(word)[:1].isupper() and word not in _properties(step):
         known = [*step.kind.sugar, *(["reports"] if "reports" in step.body else [])]
         near = nearest(str(word), known)
@@ -149,6 +150,7 @@ def _of_step(reference: Reference, step: Step, place: Origin | None, names: Name
             help,
             [] if near else _attributes(step),
         )
+    _check_declared(reference, step)
     return _property(reference, step, place, names.sink)
 
 
@@ -159,9 +161,39 @@ def _attributes(step: Step) -> list[str]:
     return [f"a step of kind `{step.kind.name}` has {listing(found)}{described}"] if found else []
 
 
-def _sugar(reference: Reference, step: Step, place: Origin | None, names: Names) -> Expression:
-    word = str(reference.segments[2])
-    sugar = step.kind.sugar[word]
+def _spelt_out(step: Step, word: str | int) -> str | None:
+    """The sugar that has all there is of a property that no shape of AWS's describes: `outputs` of `OutputParameters`.
+    None where there is none, or `step_api` says something else."""
+    if step.kind.properties is not None or _is_patched(step, word):
+        return None
+    plain = ((key, sugar.path.partition("[")[0]) for key, sugar in step.kind.sugar.items())
+    return next((key for key, path in plain if path == word), None)
+
+
+def _check_declared(reference: Reference, step: Step) -> None:
+    """An item that is asked for by its name as AWS spells it is one that the step declares, where its sugar knows them
+    all. Raises `Unresolved`."""
+    segments = list(reference.segments[2:])
+    for word, sugar in step.kind.sugar.items():
+        head, _, tail = sugar.path.partition("['{}'].")
+        above = head.split(".")
+        if sugar.names is None or segments[: len(above)] != above or _is_patched(step, above[0]):
+            continue
+        declared, below = sugar.names(step.body), segments[len(above) :]
+        if declared is not None and below and isinstance(below[0], str):
+            is_whole = below[1:] == tail.split(".")
+            _declared_type(reference, 2 + len(above), step, word, declared, is_whole=is_whole)
+
+
+def _is_patched(step: Step, member: str | int) -> bool:
+    """Whether the author's `api` or `step_api` says something of a member, so that it may have more than is declared."""
+    return any(
+        isinstance(given, Map) and member in given for given in map(step.body.get, ("api", "step_api"))
+    )
+
+
+def _sugar(reference: Reference, step: Step, word: str, place: Origin | None, names: Names) -> Expression:
+    sugar, written = step.kind.sugar[word], reference.segments[2]
     if sugar.names is None:
         index = _item(reference, step, sugar) if sugar.items is not None else 0
         end = 3 if sugar.items is None else 4
@@ -170,34 +202,53 @@ def _sugar(reference: Reference, step: Step, place: Origin | None, names: Names)
                 reference,
                 end,
                 "SW302",
-                f"`{word}` of the step `{step.name}` is one value: it has nothing below it",
+                f"`{written}` of the step `{step.name}` is one value: it has nothing below it",
             )
         if sugar.make is not None:
             return _made(reference, step, index, place, names)
         return StepRef(step.name, sugar.path.format(index), sugar.type, place)
     declared = sugar.names(step.body)
-    singular = word.removesuffix("s")
     if len(reference.segments) < 4:
         notes = _declared(step, word, declared)
         raise at(
-            reference, 2, "SW302", f"`{word}` of the step `{step.name}` is no value: name one", notes=notes
+            reference,
+            2,
+            "SW302",
+            f"`{written}` of the step `{step.name}` is no value: name one",
+            notes=notes,
         )
     name = str(reference.segments[3])
     kind: Type | None = sugar.type
     if declared is not None:
-        if name not in declared:
-            near = nearest(name, declared)
-            help = f"did you mean `{near}`?" if near else None
-            message = f"the step `{step.name}` has no {singular} `{name}`"
-            raise at(reference, 3, "SW302", message, help, _declared(step, word, declared))
-        kind = declared[name]
-        if kind is None:
-            raise at(reference, 3, "SW302", f"the {singular} `{name}` of the step `{step.name}` {sugar.why}")
+        kind = _declared_type(reference, 3, step, word, declared)
     if len(reference.segments) > 4:
-        raise at(
-            reference, 4, "SW302", f"the {singular} `{name}` of the step `{step.name}` has nothing below it"
-        )
+        message = f"the {word.removesuffix('s')} `{name}` of the step `{step.name}` has nothing below it"
+        raise at(reference, 4, "SW302", message)
     return StepRef(step.name, sugar.path.format(name), kind, place)
+
+
+def _declared_type(
+    reference: Reference,
+    index: int,
+    step: Step,
+    word: str,
+    declared: Mapping[str, Type | None],
+    *,
+    is_whole: bool = True,
+) -> Type | None:
+    """The type of what the segment at `index` names, which must be declared; `is_whole` is whether the reference is to
+    what the sugar means, which may not be there. Raises `Unresolved`."""
+    name, singular = str(reference.segments[index]), word.removesuffix("s")
+    if name not in declared:
+        near = nearest(name, declared)
+        help = f"did you mean `{near}`?" if near else None
+        message = f"the step `{step.name}` has no {singular} `{name}`"
+        raise at(reference, index, "SW302", message, help, _declared(step, word, declared))
+    kind = declared[name]
+    if kind is None and is_whole:
+        why = step.kind.sugar[word].why
+        raise at(reference, index, "SW302", f"the {singular} `{name}` of the step `{step.name}`: {why}")
+    return kind
 
 
 def _item(reference: Reference, step: Step, sugar: Sugar) -> int:
@@ -238,7 +289,8 @@ def _declared(step: Step, word: str, declared: Any) -> list[str]:
     container = step.body.get(word)
     first = key_origin(container, next(iter(declared))) or place
     span = first.span() if first else None
-    where = f" (declared at {span.line}:{span.column})" if span else ""
+    file = f"{span.file}:" if span and step.frame.caller is not None else ""
+    where = f" (declared at {file}{span.line}:{span.column})" if span else ""
     verb = f"its {word} are" if len(declared) > 1 else f"its only {word.removesuffix('s')} is"
     return [f"{verb} {listing(list(declared))}{where}"]
 

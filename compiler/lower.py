@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sagewright.compiler import images
 from sagewright.compiler.assets import (
@@ -27,8 +27,11 @@ from sagewright.compiler.machines import wasted_on
 from sagewright.compiler.merge import is_own, patch
 from sagewright.compiler.model import Emitted, Pipeline, Step
 from sagewright.compiler.project import FILE, Settings
-from sagewright.compiler.source import Map, Origin, Seq, document_of, key_origin, source_text
+from sagewright.compiler.source import Map, Origin, Seq, document_of, key_origin, origin, source_text
 from sagewright.compiler.suggest import listing, nearest
+
+if TYPE_CHECKING:
+    from sagewright.compiler.overrides import Override, Said
 
 ALIAS_LENGTH = 12
 """Hex digits of the code's hash in the name of a Lambda alias."""
@@ -64,6 +67,7 @@ def _lower_all(steps: Iterable[Step], shared: _Shared) -> list[Emitted]:
             made.extend(nested for branch in branches.values() for nested in branch)
             continue
         shared.sink.within = step.frame
+        _warn_of_step_names(step, shared)
         emitted = step.kind.lower(step, Lowering(step, shared))
         _warn_of_overrides(step, emitted, shared)
         for one in emitted:
@@ -77,23 +81,62 @@ def _lower_all(steps: Iterable[Step], shared: _Shared) -> list[Emitted]:
 
 def _warn_of_overrides(step: Step, emitted: list[Emitted], shared: _Shared) -> None:
     """Say where `api` replaces what the step itself says; over defaults and what the compiler adds it may quietly."""
-    if not _has_api(step.body):
+    if not _has_api(step.body) and not step.step_api:
         return
-    from sagewright.compiler.overrides import contradictions  # late: few pipelines have an `api`
+    from sagewright.compiler import overrides  # late: few pipelines have an `api`
 
-    def arguments(body: Map) -> list[Any]:
+    def lowered(body: Map) -> list[Emitted]:
         changed = replace(step, body=body, tags=body.get("tags"))
         aside = replace(shared, sink=Sink(), uploads={}, functions={})
-        return [one.arguments for one in step.kind.lower(changed, Lowering(changed, aside))]
+        return step.kind.lower(changed, Lowering(changed, aside))
+
+    def arguments(body: Map) -> list[Any]:
+        return [one.arguments for one in lowered(body)]
+
+    def beside(body: Map) -> dict[str, Any]:
+        return next((one.extra for one in lowered(body) if one.name == step.name), {})
 
     made, patches = [one.arguments for one in emitted], [one.api for one in emitted]
-    for override, said in contradictions(step.body, made, patches, arguments):
+    found = overrides.contradictions(step.body, made, patches, arguments) if _has_api(step.body) else ()
+    _tell_overrides(found, "api", step, shared)
+    if isinstance(step.step_api, Map) and emitted:
+        found = overrides.beside(step.body, emitted[-1].extra, step.step_api, beside)
+        _tell_overrides(found, "step_api", step, shared)
+
+
+def _tell_overrides(found: Iterable[tuple[Override, Said]], winner: str, step: Step, shared: _Shared) -> None:
+    for override, said in found:
         if said.at is None or not is_own(said.at, step.body):
             continue
         result = "leaves nothing of that" if override.now is None else "wins"
-        message = f"`{override.member}` is also said by `{said.key}`: `api` {result}"
+        message = f"`{override.member}` is also said by `{said.key}`: `{winner}` {result}"
         related = [Related(f"`{said.key}` says it here", said.at.span())]
         shared.sink.report("SW906", message, override.at or step.name_origin, related=related)
+
+
+def _warn_of_step_names(step: Step, shared: _Shared) -> None:
+    """Say where a text, that is to name a thing that exists, names a step that makes one: nothing would wait for it."""
+    for path, kind in step.kind.named_after.items():
+        for container, key in _entries(step.body, path.split(".")):
+            word = container[key]
+            name = step.frame.entries.get(word) if isinstance(word, str) else None
+            made = shared.steps.get(name) if isinstance(name, str) else None
+            if made is not None and made.kind.name == kind:
+                message = f"`{key}` is the text `{word}`, which is also the name of a step of kind `{kind}`"
+                help = f"did you mean `${{steps.{word}.name}}`?"
+                shared.sink.report("SW909", message, origin(container, key), help=help)
+
+
+def _entries(value: Any, path: list[str]) -> Iterator[tuple[Map, str]]:
+    """The containers and keys of what stands at a path; `*` stands for every key."""
+    key, *rest = path
+    if not isinstance(value, Map):
+        return
+    for name in value if key == "*" else (key,) if key in value else ():
+        if rest:
+            yield from _entries(value[name], rest)
+        else:
+            yield value, name
 
 
 def _has_api(value: Map | Seq) -> bool:
@@ -218,7 +261,7 @@ class Lowering:
         if isinstance(value, EXPRESSIONS):
             return value
         if self._shared.settings.region is None:
-            return self.region and "none/none"
+            return self.region and images.UNKNOWN
         try:
             if isinstance(value, str):
                 framework, version = images.parse_short(value)
@@ -239,7 +282,7 @@ class Lowering:
             )
         except images.ImageError as error:
             self.error(error.code, error.message, at, help=error.help)
-            return "none/none"
+            return images.UNKNOWN
 
     def _warn_of_waste(self, uri: str, at: Origin | None, instances: list[Any]) -> None:
         """Say where an image for an accelerator stands on instances that have none."""

@@ -10,14 +10,15 @@ from typing import Any
 
 from yaml.nodes import Node, SequenceNode
 
-from sagewright.compiler.diagnostics import Related, Sink
+from sagewright.compiler.diagnostics import Sink
 from sagewright.compiler.frames import Frame, Given
-from sagewright.compiler.source import Map, Origin, Seq, key_origin, origin, source_text
+from sagewright.compiler.source import Map, Origin, Seq, key_origin, origin, source_text, written
 from sagewright.compiler.suggest import listing, nearest
 
 MAX_COMBINATIONS = 256
 """A definition holds few more steps than that; GitHub's matrix has the same limit."""
 _SPECIAL = ("include", "exclude")
+_NESTING = frozenset(("then", "else", "body"))
 _LONE_STEP = re.compile(r"\$\{\s*steps\.([A-Za-z0-9_-]+)[.\[][^{}]*\}")
 _STEP = re.compile(r"(?<!\$)(\$\{\s*steps\.)([A-Za-z0-9_-]+)(?=[.\[])")
 _UNFIT = re.compile(r"[^A-Za-z0-9_-]+")
@@ -29,6 +30,18 @@ class Combination:
 
     values: Map
     suffix: str
+
+
+def matrices(bodies: Map) -> Iterator[str]:
+    """The names of steps with a matrix, nested ones too."""
+    for name, body in bodies.items():
+        if not isinstance(body, Map):
+            continue
+        if "matrix" in body:
+            yield name
+        for key in _NESTING & body.keys():
+            if isinstance(body[key], Map):
+                yield from matrices(body[key])
 
 
 def combinations(matrix: Map, sink: Sink) -> list[Combination]:
@@ -85,7 +98,7 @@ def _are_axes(matrix: Map, axes: dict[str, Any], sink: Sink) -> bool:
 def _chosen(axes: dict[str, Seq], indexes: tuple[int, ...]) -> dict[str, tuple[Any, str]]:
     """Axis → value and its text, for one choice."""
     return {
-        name: (values[index], source_text(values, index))
+        name: (written(values, index), source_text(values, index))
         for (name, values), index in zip(axes.items(), indexes, strict=True)
     }
 
@@ -94,13 +107,13 @@ def _entries(
     matrix: Map, key: str, axes: dict[str, Any], sink: Sink, *, known_only: bool
 ) -> Iterator[dict[str, tuple[Any, str]]]:
     """The mappings of `include` or `exclude`, each axis → value and its text."""
-    written = matrix.get(key, Seq())
-    if not isinstance(written, Seq):
+    entries = matrix.get(key, Seq())
+    if not isinstance(entries, Seq):
         sink.report("SW203", f"`{key}` is a list of mappings", origin(matrix, key))
         return
-    for index, entry in enumerate(written):
+    for index, entry in enumerate(entries):
         if not isinstance(entry, Map) or any(isinstance(value, (Map, Seq)) for value in entry.values()):
-            sink.report("SW203", f"`{key}` is a list of mappings from axes to values", origin(written, index))
+            sink.report("SW203", f"`{key}` is a list of mappings from axes to values", origin(entries, index))
             continue
         unknown = [name for name in entry if name not in axes] if known_only else []
         for name in unknown:
@@ -109,7 +122,7 @@ def _entries(
             message = f"the matrix has no axis `{name}`: its axes are {listing(list(axes))}"
             sink.report("SW201", message, key_origin(entry, name), help=help)
         if not unknown:
-            yield {name: (entry[name], source_text(entry, name)) for name in entry}
+            yield {name: (written(entry, name), source_text(entry, name)) for name in entry}
 
 
 def _agrees(values: dict[str, tuple[Any, str]], entry: dict[str, tuple[Any, str]]) -> bool:
@@ -142,11 +155,8 @@ def _named(kept: list[dict[str, tuple[Any, str]]], matrix: Map, sink: Sink) -> I
         parts = [values[name] for name in axes if name in values] or list(values.values())
         suffix = "-".join(_UNFIT.sub("-", text).strip("-") or "-" for _, text in parts)
         if suffix in taken:
-            related = [Related("of this matrix", place.span())] if place else []
             message = f"two combinations of the matrix are both called `{suffix}`"
-            sink.report(
-                "SW311", message, place, related=related, help="letters, digits, `-` and `_` tell them apart"
-            )
+            sink.report("SW311", message, place, help="letters, digits, `-` and `_` tell them apart")
             continue
         taken[suffix] = values
         yield Combination(Map({name: value for name, (value, _) in values.items()}, matrix.node), suffix)
@@ -165,14 +175,24 @@ def listed(value: Any, schema: Mapping[str, Any], matrices: Set[str]) -> Any:
     for key, item in value.items():
         child = properties.get(key, others if isinstance(others, dict) else None)
         if child and isinstance(item, str):
-            if _wants_list(child) and (match := _LONE_STEP.fullmatch(item)) and match[1] in matrices:
-                place = origin(value, key)
-                changed[key] = Seq([item], _one_of(place.node) if place else None)
+            if _wants_list(child) and is_matrix(item, matrices):
+                changed[key] = alone(item, origin(value, key))
         elif child and isinstance(item, Map):
             made = listed(item, child, matrices)
             if made is not item:
                 changed[key] = made
     return Map({**value, **changed}, value.node) if changed else value
+
+
+def is_matrix(text: str, matrices: Set[str]) -> bool:
+    """Whether a text is one reference, to something of the steps of a matrix."""
+    match = _LONE_STEP.fullmatch(text)
+    return match is not None and match[1] in matrices
+
+
+def alone(text: str, place: Origin | None) -> Seq:
+    """A text as the only item of a list, at its own place."""
+    return Seq([text], _one_of(place.node) if place else None)
 
 
 def _wants_list(schema: Mapping[str, Any]) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from yaml.nodes import MappingNode
+from yaml.nodes import MappingNode, Node, ScalarNode
 
 from sagewright.compiler.source import Map, Origin, document_of
+from sagewright.compiler.tree import STR
 
 NAME_KEYS = ("InputName", "OutputName", "ChannelName", "VariantName", "ContainerHostname", "Name", "Key")
 """By these, elements of AWS's lists are told apart."""
@@ -27,13 +28,21 @@ def merge(base: Map, over: Map) -> Map:
 
 def _joined(base: Map, over: Map, data: dict[str, Any]) -> MappingNode | None:
     """A node that finds each key where it came from."""
-    pairs = [
-        pair for source in (base, over) if isinstance(source.node, MappingNode) for pair in source.node.value
-    ]
+    pairs = [pair for source in (base, over) for pair in _pairs(source)]
     anchor = over.node or base.node
     if anchor is None:
         return None
     return MappingNode("tag:yaml.org,2002:map", pairs, anchor.start_mark, anchor.end_mark)
+
+
+def _pairs(source: Map) -> list[tuple[Node, Node]]:
+    """The keys' nodes and the values'; all of a shorthand that was made long stands where that does."""
+    node = source.node
+    if isinstance(node, MappingNode):
+        return node.value
+    if not isinstance(node, ScalarNode):
+        return []
+    return [(ScalarNode(STR, key, node.start_mark, node.end_mark), node) for key in source]
 
 
 def is_own(place: Origin, body: Map) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from sagewright.compiler.suggest import listing, nearest
+from sagewright.compiler.suggest import known_are, listing, nearest
 
 NAMESPACES = ("vars", "env", "target", "pipeline", "matrix", "inputs")
 
@@ -51,13 +51,15 @@ class RefusedError(Exception):
 
 def missing(namespace: Namespace, name: str) -> UnknownError:
     """What is wrong with `<namespace>.<name>`."""
-    near = nearest(name, namespace)
-    known = (f"known are {listing(sorted(namespace))}",) if namespace and not near else ()
+    hyphened = (one for one in namespace if one.startswith(f"{name}-"))  # in templates, a hyphen is a minus
+    near = next(hyphened, None) or nearest(name, namespace)
+    shown = near if near is None or near.isidentifier() else f"{namespace.name}['{near}']"
+    known = (known_are(sorted(namespace)),) if namespace and not near else ()
     return UnknownError(
         namespace.code,
         f"`{namespace.name}.{name}` is not defined{namespace.hints.get(name, namespace.hint)}",
         name,
-        f"did you mean `{near}`?" if near else None,
+        f"did you mean `{shown}`?" if shown else None,
         known,
         owner=namespace.name,
     )

@@ -1,4 +1,4 @@
-"""Where `api:` says something else than the keys beside it: which key it overrides.
+"""Where `api:` or `step_api:` says something else than the keys beside it: which key it overrides.
 
 Kinds are functions, so nobody has written down which key becomes which member. It is found by trying: a key says what
 is at a place in the Arguments if another value of it changes what is there.
@@ -12,13 +12,21 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from sagewright.compiler.expression import EXPRESSIONS, Join
+from sagewright.compiler.expression import EXPRESSIONS, Conditions, Join
 from sagewright.compiler.merge import NAME_KEYS
 from sagewright.compiler.source import Map, Origin, Seq, entry_origin, key_origin, own_origin
 
 Path = tuple[str | int, ...]
 _DURATION = re.compile(r"[0-9]+(\.[0-9]+)?[smhd]")
 _NOT_SUGAR = frozenset({"kind", "api", "step_api", "depends_on", "retry", "cache", "reports", "display_name"})
+
+_COMMON = {
+    "DisplayName": "display_name",
+    "Description": "description",
+    "RetryPolicies": "retry",
+    "CacheConfig": "cache",
+}
+"""Members of every step, and the keys that say them."""
 
 
 class Override(NamedTuple):
@@ -67,6 +75,18 @@ def contradictions(
         for index, (made, now) in enumerate(zip(before, arguments, strict=False)):
             found = (one._replace(at=at) for one in _replaced(made, now))
             yield from _said(plain, index, found, lower, depth=len(path) - 1)
+
+
+def beside(
+    body: Map, made: dict[str, Any], change: Map, lower: Callable[[Map], dict[str, Any]]
+) -> Iterator[tuple[Override, Said]]:
+    """As `contradictions`, of what `step_api` brings. `made` is what the kind puts beside the Arguments, and `lower`
+    gives that for another body."""
+    for member, key in _COMMON.items():
+        if member in change and body.get(key) not in (None, False, change[member]):
+            override = Override((member,), None, change[member], key_origin(change, member))
+            yield override, Said(key, _place(body, (key,)))
+    yield from _said(body, 0, overrides(made, change), lambda other: [lower(other)], depth=0)
 
 
 def _said(
@@ -208,7 +228,7 @@ def _other(value: Any) -> Any:
         return not value
     if isinstance(value, (int, float)):
         return value + 1
-    if isinstance(value, EXPRESSIONS):
+    if isinstance(value, (*EXPRESSIONS, Conditions)):
         return "another"
     return f"1{value}" if _DURATION.fullmatch(value) else f"{value}/another"
 

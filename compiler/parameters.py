@@ -10,7 +10,7 @@ from sagewright.compiler.model import Parameter
 from sagewright.compiler.source import Map, Origin, Seq, key_origin, origin
 from sagewright.compiler.suggest import listing, nearest
 from sagewright.compiler.template import Failed
-from sagewright.compiler.types import Type, type_of
+from sagewright.compiler.types import Type, type_of, unquoted
 
 MAX_PARAMETERS = 200
 """Source: botocore's shape ParameterList."""
@@ -66,9 +66,9 @@ def _check_default(name: str, default: Any, wanted: Type, value: Map, sink: Sink
     given = type_of(default)
     if given is wanted or (given is Type.INTEGER and wanted is Type.FLOAT):
         return
-    help = (
-        "quote it" if wanted is Type.STRING else "write it without quotes" if given is Type.STRING else None
-    )
+    help = "quote it" if wanted is Type.STRING else None
+    if isinstance(default, str):
+        help = unquoted(default, wanted)
     message = f"the default of `{name}` is of type {given}, the parameter is of type {wanted}"
     sink.report("SW405", message, origin(value, "default"), help=help)
 

@@ -15,23 +15,22 @@ from sagewright.compiler.defaults import Defaults, longhand, mapping, without_nu
 from sagewright.compiler.diagnostics import Related, Sink
 from sagewright.compiler.frames import Frame, Given
 from sagewright.compiler.kind import StepKind
-from sagewright.compiler.matrix import combinations, listed
+from sagewright.compiler.matrix import combinations, listed, matrices
 from sagewright.compiler.merge import merge
 from sagewright.compiler.model import Pipeline, Step
 from sagewright.compiler.parameters import NAME, parameters
-from sagewright.compiler.policies import parse_cache, parse_depends_on, parse_retry
+from sagewright.compiler.policies import check_named, parse_cache, parse_depends_on, parse_retry
 from sagewright.compiler.project import Settings
 from sagewright.compiler.source import Document, Map, Origin, key_origin, key_origins, origin
 from sagewright.compiler.suggest import listing, nearest
 from sagewright.compiler.template import Failed, Namespace, has_template, render, report_misplaced
 from sagewright.compiler.triggers import triggers
-from sagewright.compiler.validate import validate
+from sagewright.compiler.validate import is_reference, validate
 
 MAX_STEPS = 5_000
 """SageMaker's 1,048,576 characters of definition hold no more: the smallest step takes about 80 with its commas, and
 real ones ten times that."""
 MAX_NAME = 64
-_NESTING = frozenset(("then", "else", "body"))
 
 
 @dataclass(slots=True)
@@ -76,6 +75,7 @@ def parse(document: Document, settings: Settings, sink: Sink) -> Parsed | None:
     own = mapping(view, "defaults")
     project_defaults = render(settings.defaults, namespaces, sink)
     retries = merge(settings.retry_policies, mapping(view, "retry_policies"))
+    check_named(retries, sink)
     reader = _Reader(settings, sink, Library(settings.root))
     defaults = Defaults(project_defaults, own)
     defaults.check_kinds(sink)
@@ -157,21 +157,10 @@ def _apart(body: Map, untouched: Iterable[str], make: Callable[[Map], Map]) -> M
 
 def _outermost(reader: _Reader, bodies: Map, where: _Place) -> tuple[Step, ...]:
     """The steps of a file, by the names that the definition has for them."""
-    where.frame.matrices.update(_matrices(bodies))
+    where.frame.matrices.update(matrices(bodies))
     read = tuple(_steps(reader, bodies, where))
     where.frame.steps = tuple(step.name for step in read)
     return read
-
-
-def _matrices(bodies: Map) -> Iterator[str]:
-    """The names of steps with a matrix, nested ones too."""
-    for name, body in bodies.items():
-        if not isinstance(body, Map):
-            continue
-        if "matrix" in body:
-            yield name
-        for key in _NESTING & body.keys():
-            yield from _matrices(mapping(body, key))
 
 
 def _steps(reader: _Reader, bodies: Map, where: _Place) -> Iterator[Step]:
@@ -246,12 +235,8 @@ def _is_name(reader: _Reader, name: str, place: Origin, frame: Frame) -> bool:
     taken = frame.places.get(name)
     if taken is None:
         return True
-    if taken.span() == place.span():
-        message = f"`{name}` stands in a matrix: it would be there once for each combination"
-        reader.sink.report("SW311", message, place, help="give the matrix to the step itself")
-    else:
-        first_place = Related(f"`{name}` is first used here", taken.span())
-        reader.sink.report("SW309", f"the step name `{name}` is used twice", place, related=[first_place])
+    first_place = Related(f"`{name}` is first used here", taken.span())
+    reader.sink.report("SW309", f"the step name `{name}` is used twice", place, related=[first_place])
     return False
 
 
@@ -265,6 +250,12 @@ def _matrix(reader: _Reader, name: str, body: Map, place: Origin, where: _Place)
         reader.sink.report("SW203", message, origin(body, "matrix"))
         return
     made = combinations(matrix, reader.sink)
+    kind = steps.find(body["kind"]) if isinstance(body.get("kind"), str) else None
+    if kind is not None and kind.branches:
+        message = f"a step of kind `{kind.name}` has no `matrix`: the steps in it would be there once for each combination"
+        help = "put it into a component, and give the matrix to the step that `uses` it"
+        reader.sink.report("SW211", message, key_origin(body, "matrix"), help=help)
+        made = made[:1]
     rest = Map({key: value for key, value in body.items() if key != "matrix"}, body.node)
     if reader.full or len(reader.names) + len(made) > MAX_STEPS:
         _report_too_many(reader, len(made), place)
@@ -290,8 +281,15 @@ def _component(reader: _Reader, name: str, written: Map, place: Origin, where: _
             f"the step `{name}` has both `kind` and `uses`: a component has steps with kinds of their own"
         )
         sink.report("SW208", message, key_origin(body, "kind"))
-    if "kind" in body or not validate(body, "uses", sink, place, f"the step `{name}`"):
-        return
+    if is_reference(body.get("uses")):
+        sink.report("SW209", "`uses` takes a literal: the file is read when compiling", origin(body, "uses"))
+    elif "kind" not in body and validate(body, "uses", sink, place, f"the step `{name}`"):
+        yield from _used(reader, body, frame, where)
+
+
+def _used(reader: _Reader, body: Map, frame: Frame, where: _Place) -> Iterator[Step]:
+    """The steps of the component that `body` uses; none (reported) where it is none."""
+    sink = reader.sink
     frame.depends_on = tuple(parse_depends_on(body))
     document = reader.library.find(body, frame, sink)
     outer = {key: value for key, value in where.namespaces.items() if key not in ("matrix", "inputs")}
@@ -302,7 +300,9 @@ def _component(reader: _Reader, name: str, written: Map, place: Origin, where: _
     frame.broken = False
     defaults = where.defaults.within(mapping(view, "defaults"))
     defaults.check_kinds(sink)
-    retries = merge(where.retries, mapping(view, "retry_policies"))
+    own_retries = mapping(view, "retry_policies")
+    check_named(own_retries, sink)
+    retries = merge(where.retries, own_retries)
     inside = _Place(namespaces, frame, defaults, retries, where.parent, where.branch)
     yield from _outermost(reader, mapping(view, "steps"), inside)
     sink.within = frame
@@ -332,7 +332,7 @@ def _step(reader: _Reader, name: str, written: Map, place: Origin, where: _Place
     branches = {
         key: tuple(_steps(reader, body[key], replace(where, parent=name, branch=key)))
         for key in kind.branches
-        if isinstance(body.get(key), Map)
+        if isinstance(body.get(key), Map) and body[key]
     }
     return Step(
         name=name,
@@ -362,10 +362,12 @@ def _kind(reader: _Reader, name: str, body: Map, place: Origin) -> StepKind | No
         sink.report("SW208", message, key_origin(body, "with"))
         return None
     if body.get("kind") is None:
+        near = next((word for word in ("kind", "uses") if nearest(word, body)), None)
         sink.report(
             "SW202",
             f"the step `{name}` lacks the key `kind`",
             place.span(),
+            help=f"did you mean `{near}`?" if near and near not in body else None,
             notes=[f"kinds are {listing(steps.names())}"],
         )
         return None

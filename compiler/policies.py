@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sagewright.compiler.diagnostics import Sink
+from sagewright.compiler.diagnostics import Related, Sink
 from sagewright.compiler.kind import StepKind, seconds
 from sagewright.compiler.model import Cache, Dependency, RetryPolicy
-from sagewright.compiler.source import Map, Seq, key_origin, origin, own_origin
+from sagewright.compiler.source import Map, Origin, Seq, key_origin, origin, own_origin
 from sagewright.compiler.suggest import listing, nearest
 from sagewright.compiler.template import Failed
 from sagewright.compiler.validate import is_reference
@@ -57,10 +58,28 @@ def parse_retry(
             notes = [f"there {'are' if named else 'is only'} {listing([*named, 'standard'])}"]
             sink.report("SW308", f"unknown retry policy `{written}`", at, help=help, notes=notes)
             return ()
-        policies, inherited = named[written], inherited or written in named
+        policies = named[written]
     if not isinstance(policies, Seq):
         return ()
-    return tuple(_policies(policies, kind, sink, inherited))
+    name = written if isinstance(written, str) else ""
+    asked = None if inherited else _Asked(kind, at, name)
+    return tuple(_policies(policies, kind.retryable, sink, asked))
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A step that asks for policies itself: where, and by what name, if that is how it does."""
+
+    kind: StepKind
+    at: Origin | None
+    name: str
+
+
+def check_named(named: Map, sink: Sink) -> None:
+    """What is wrong with policies whether a step uses them or not."""
+    for policies in named.values():
+        if isinstance(policies, Seq):
+            list(_policies(policies, tuple(ERRORS.values()), sink, None))
 
 
 @cache
@@ -73,19 +92,21 @@ def _standard(retryable: tuple[str, ...]) -> tuple[RetryPolicy, ...]:
     return tuple(found)
 
 
-def _policies(written: Seq, kind: StepKind, sink: Sink, inherited: bool) -> Iterator[RetryPolicy]:
-    seen: dict[str, int] = {}
-    for index, entry in enumerate(written):
+def _policies(
+    written: Seq, retryable: tuple[str, ...], sink: Sink, asked: _Asked | None
+) -> Iterator[RetryPolicy]:
+    seen: set[str] = set()
+    for entry in written:
         if not isinstance(entry, Map) or not isinstance(entry.get("errors"), Seq):
             continue
-        errors = tuple(_errors(entry["errors"], kind, sink, inherited, seen, index))
+        errors = tuple(_errors(entry["errors"], retryable, sink, asked, seen))
         timing = _timing(entry, sink)
         if errors and timing is not None:
             yield RetryPolicy(errors, *timing)
 
 
 def _errors(
-    written: Seq, kind: StepKind, sink: Sink, inherited: bool, seen: dict[str, int], index: int
+    written: Seq, retryable: tuple[str, ...], sink: Sink, asked: _Asked | None, seen: set[str]
 ) -> Iterator[str]:
     for position, word in enumerate(written):
         if not isinstance(word, str):
@@ -97,17 +118,20 @@ def _errors(
         if error in seen:
             sink.report("SW212", f"`{word}` stands in two retry policies of the step", at)
             continue
-        seen[error] = index
-        if error in kind.retryable:
+        seen.add(error)
+        if error in retryable:
             yield error
-        elif not inherited:
-            has = listing([short for short, long in ERRORS.items() if long in kind.retryable])
-            sink.report(
-                "SW212",
-                f"a step of kind `{kind.name}` is not retried on `{word}`",
-                at,
-                notes=[f"it is on {has}"],
-            )
+        elif asked is not None:
+            _report_inapplicable(word, at, asked, sink)
+
+
+def _report_inapplicable(word: str, at: Origin | None, asked: _Asked, sink: Sink) -> None:
+    has = listing([short for short, long in ERRORS.items() if long in asked.kind.retryable])
+    message = f"a step of kind `{asked.kind.name}` is not retried on `{word}`"
+    related: list[Related] = []
+    if asked.name and at is not None:
+        related, at = [Related(f"of the policy `{asked.name}`", at.span())], asked.at
+    sink.report("SW212", message, at, notes=[f"it is on {has}"], related=related)
 
 
 def _timing(entry: Map, sink: Sink) -> tuple[int, float, int | None, int | None] | None:
@@ -147,7 +171,7 @@ def _seconds(value: Any) -> int | None:
         made = seconds(value)
     except (ValueError, KeyError, IndexError, OverflowError):
         return None  # the schema has told
-    return made if isinstance(made, int) else None
+    return int(made) if isinstance(made, int) else None
 
 
 def parse_cache(body: Map, sink: Sink) -> Cache | None:
@@ -162,7 +186,7 @@ def parse_cache(body: Map, sink: Sink) -> Cache | None:
         )
         return Cache()
     if isinstance(written, str) and written[:1] in ("P", "p"):
-        if not _ISO_DURATION.fullmatch(written):
+        if not is_iso_duration(written):
             sink.report(
                 "SW205",
                 f'"{written[:40]}" is no ISO 8601 duration',
@@ -172,7 +196,13 @@ def parse_cache(body: Map, sink: Sink) -> Cache | None:
             return None
         return Cache(written)
     number = _seconds(written)
+    if number == 0:
+        sink.report("SW206", "`cache` is 0 s: nothing would be reused", at, help="write `false`")
     return Cache(_iso(number)) if number else None
+
+
+def is_iso_duration(text: str) -> bool:
+    return _ISO_DURATION.fullmatch(text) is not None
 
 
 def _iso(number: int) -> str:

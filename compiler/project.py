@@ -14,12 +14,14 @@ from sagewright.compiler.source import (
     Document,
     Map,
     Origin,
+    all_written,
     holds,
     key_origin,
     origin,
     read,
     read_bytes,
     scalar_text,
+    written,
 )
 from sagewright.compiler.suggest import listing, nearest
 from sagewright.compiler.template import Namespace, render
@@ -99,7 +101,7 @@ def find_root(start: Path) -> tuple[Path, Path | None]:
     git: Path | None = None
     for parent in (folder, *folder.parents):
         candidate = parent / FILE
-        if holds(candidate.is_file):
+        if os.path.lexists(candidate):  # a broken link, too, is not to be passed over
             return parent, candidate
         if git is None and holds((parent / ".git").exists):
             git = parent
@@ -110,12 +112,22 @@ def load(start: Path, sink: Sink, shown: str | None = None) -> Project:
     """The project that `start` belongs to. Its file's syntax errors go to `sink`."""
     root, file = find_root(start.absolute())
     if file is None:
+        _hint(start.absolute(), sink)
         return Project(root)
     document = read(file, sink, shown or display(file))
     if document is not None and not isinstance(document.data, Map):
         sink.report("SW203", "a project file is a mapping", document.span())
         return Project(root)
     return Project(root, document)
+
+
+def _hint(start: Path, sink: Sink) -> None:
+    """Tell of a `sagewright.yml`, which would not be read."""
+    other = FILE.replace(".yaml", ".yml")
+    for parent in (start, *start.parents):
+        if os.path.lexists(parent / other):
+            shown = display(parent / other)
+            sink.report("SW908", f"`{shown}` is not read: a project's file is called `{FILE}`", Span(shown))
 
 
 def display(path: Path) -> str:
@@ -283,7 +295,7 @@ def _check(project: Project, data: Map, chosen: dict[str, Map], env: Namespace, 
 
 
 def _variables(data: Map, chosen: Map, overrides: Overrides, sink: Sink) -> Namespace:
-    values = {**_mapping(data, "vars"), **_mapping(chosen, "vars")}
+    values = {**all_written(_mapping(data, "vars")), **all_written(_mapping(chosen, "vars"))}
     for name, text in overrides.variables.items():
         if name not in values:
             near = nearest(name, values)
@@ -307,7 +319,7 @@ def _read_variable(name: str, text: str, declared: Any) -> tuple[Any] | None:
     document = read_bytes(f"v: {text}".encode(errors="replace"), Sink(), f"--var {name}")
     if document is None or not isinstance(document.data, Map):
         return None
-    value = document.data["v"]
+    value = written(document.data, "v")
     if declared is None:
         return (value,)
     if isinstance(declared, (Map, list)):

@@ -7,10 +7,18 @@ from typing import Any
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from sagewright.compiler.component_lookup import check_given, given
+from sagewright.compiler.component_lookup import check_given, check_outputs, given
 from sagewright.compiler.condition_parser import parse_condition
-from sagewright.compiler.conditions import MAX_TERMS, TooManyTerms, constant, normalise, without_constants
+from sagewright.compiler.conditions import (
+    MAX_TERMS,
+    TooManyTerms,
+    constant,
+    decided,
+    normalise,
+    without_constants,
+)
 from sagewright.compiler.diagnostics import Sink
+from sagewright.compiler.domains import never
 from sagewright.compiler.expression import (
     EXPRESSIONS,
     Compare,
@@ -34,7 +42,8 @@ from sagewright.compiler.model import Pipeline, Step
 from sagewright.compiler.names import Names, Unresolved
 from sagewright.compiler.parse import Parsed
 from sagewright.compiler.project import Settings
-from sagewright.compiler.source import Map, Origin, Seq, Text, node_of, origin, scalar_text
+from sagewright.compiler.source import Map, Origin, Seq, Text, node_of, origin, plain_number, scalar_text
+from sagewright.compiler.suggest import listing, nearest
 from sagewright.compiler.template import Failed
 from sagewright.compiler.types import Type, are_comparable, type_of
 
@@ -59,13 +68,14 @@ def resolve(parsed: Parsed, settings: Settings, sink: Sink) -> Resolved:
     names.loops = {name: loop.name for name, loop in pipeline.loops().items()}
     for frame in parsed.frame.frames():
         check_given(frame, names, sink)
+        check_outputs(frame, names)
     bound = with_first_steps(tuple(_bind_step(step, names) for step in pipeline.steps), parsed.frame, names)
     names.frame, sink.within = parsed.frame, None
     root = pipeline.document.data
     made = replace(
         pipeline,
         steps=bound,
-        role=_bind(pipeline.role, node_of(root, "role"), names),
+        role=_bind(pipeline.role, node_of(root, "role") if "role" in root else None, names),
         experiment=_bind(pipeline.experiment, None, names),
         mlflow=_bind(pipeline.mlflow, None, names),
     )
@@ -289,7 +299,9 @@ def _bind_condition(value: Any, place: Origin | None, names: Names) -> Any:
         if not names.frame.is_plain:  # inputs and outputs of components may be literals
             resolved = without_constants(resolved)
             always = resolved if isinstance(resolved, bool) else constant(resolved)
-        if always is not None or isinstance(resolved, bool):
+        clauses = [] if always is not None or isinstance(resolved, bool) else normalise(resolved)
+        always = decided(clauses) if always is None else always
+        if always is not None:
             message = f"the condition is always {'true' if always else 'false'}"
             names.sink.report(
                 "SW403",
@@ -298,7 +310,7 @@ def _bind_condition(value: Any, place: Origin | None, names: Names) -> Any:
                 notes=["a branch that is never taken needs no condition"],
             )
             return None
-        return Conditions(tuple(normalise(resolved)), place)
+        return Conditions(tuple(clauses), place)
     except ExpressionError as error:
         _report(error, text, node, names.sink)
     except TooManyTerms as error:
@@ -342,7 +354,9 @@ def _bind_operand(operand: Any, text: str, node: Node | None, names: Names) -> A
         found = lookup(operand, _origin(node, text, operand.start, operand.end), names)
         if isinstance(found, EXPRESSIONS):
             return found
-        return Literal(str(found) if isinstance(found, str) else found, operand.start, operand.end)
+        return Literal(
+            str(found) if isinstance(found, str) else plain_number(found), operand.start, operand.end
+        )
     except Unresolved as error:
         _report(error, text, node, names.sink)
     return None
@@ -379,6 +393,11 @@ def _compares(condition: Any, left: Any, right: Any, text: str, node: Node | Non
         message = f"{first} and {second} do not compare"
     elif ordered and Type.BOOLEAN in (first, second):
         message = f"`{condition.operator}` does not order Booleans"
+    elif not ordered and (excluded := never(left, right, names)):
+        word, known = excluded
+        near = nearest(word, known)
+        code, message = "SW403", f"the value is never `{word}`: it can be {listing(known, last='or')}"
+        help = f"did you mean `{near}`?" if near else None
     else:
         return True
     place = _origin(node, text, condition.start, condition.end)

@@ -1,7 +1,7 @@
 """What AWS's requests take: a step's Arguments against botocore's shapes.
 
-The shapes come from the snapshot in `schemas/api/` (see `tools/generate_api.py`). A variable may stand wherever a
-scalar may. The shapes of responses, for properties, are in `properties`.
+The shapes come from the snapshot in `schemas/api/` (see `tools/generate_api.py`), those of the service "pipelines"
+from `step_shapes`. A variable may stand wherever a scalar may. The shapes of responses, for properties, are in `properties`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from typing import Any
 
+from sagewright.compiler import step_shapes
 from sagewright.compiler.api import matcher, snapshot
 from sagewright.compiler.expression import Expression
 from sagewright.compiler.properties import PropertyError, property_names, property_path, property_type
+from sagewright.compiler.source import plain_number
+from sagewright.compiler.suggest import listing
 from sagewright.compiler.types import Type
 from sagewright.compiler.walk import (
     FUNCTIONS,
@@ -128,6 +131,31 @@ class _Structure:
         return made
 
 
+class _Tagged:
+    """A structure whose member `tag` says which members it has."""
+
+    __slots__ = ("cases", "tag")
+
+    def __init__(self, raw: Mapping[str, Any], requests: _Requests) -> None:
+        self.tag: str = raw["tag"]
+        self.cases = {
+            name: _Structure({"members": {self.tag: "string", **members}, "required": members}, requests)
+            for name, members in raw["cases"].items()
+        }
+
+    def bind(self, value: Any, walk: Walk, frame: Frame | None, key: Key) -> Any:
+        if not isinstance(value, dict) or is_function(value):
+            return walk.container("a mapping", value, frame, key)
+        given, inner = value.get(self.tag), (frame, key, value)
+        if isinstance(given, str) and given in self.cases:
+            return self.cases[given].bind(value, walk, frame, key)
+        if given is None:
+            return walk.missing([self.tag], inner)
+        known = suggestion(given, self.cases, "it takes") if isinstance(given, str) else None
+        problem = Problem("SW604", f"is none of {listing(self.cases)}", known)
+        return walk.refuse(problem, given, inner, self.tag)
+
+
 class _List:
     __slots__ = ("element", "high", "low")
 
@@ -175,10 +203,11 @@ class _Map:
 
 
 class _String:
-    __slots__ = ("enum", "high", "is_free", "low", "pattern")
+    __slots__ = ("enum", "high", "is_free", "known_by", "low", "pattern")
 
     def __init__(self, raw: dict[str, Any]) -> None:
         self.enum = frozenset[str](raw["enum"]) if "enum" in raw else None
+        self.known_by: str = raw.get("known_by", "")
         self.low, self.high = raw.get("min", 0), raw.get("max", sys.maxsize)
         self.pattern: str | None = raw.get("pattern")
         self.is_free = len(raw) == 1
@@ -206,8 +235,9 @@ class _String:
         )
 
     def _outside(self, value: str, known: list[str]) -> Problem:
-        what = f"cannot be `{shortened(value)}`: it is none of the {len(known)} values that botocore "
-        return Problem("SW604", f"{what}{botocore_version()} knows", suggestion(value, known, "it takes"))
+        what = f"cannot be `{shortened(value)}`: it is none of the {len(known)} values that "
+        known_by = self.known_by or f"botocore {botocore_version()}"
+        return Problem("SW604", f"{what}{known_by} knows", suggestion(value, known, "it takes"))
 
 
 class _Number:
@@ -222,6 +252,9 @@ class _Number:
 
     def bind(self, value: Any, walk: Walk, frame: Frame | None, key: Key) -> Any:
         if not (type(value) is int or (type(value) is float and not self._whole and math.isfinite(value))):
+            plain = plain_number(value)
+            if plain is not value:
+                return self.bind(plain, walk, frame, key)
             return walk.leaf(Type.INTEGER if self._whole else Type.FLOAT, self._what, value, frame, key)
         if not self.low <= value <= self.high:
             what = f"is {number(value)}, {limits(value, self.low, self.high)}"
@@ -240,17 +273,33 @@ class _Boolean:
         )
 
 
-_Shape = _Structure | _List | _Map | _String | _Number | _Boolean
+class _Scalar:
+    __slots__ = ()
+
+    def bind(self, value: Any, walk: Walk, frame: Frame | None, key: Key) -> Any:
+        if not isinstance(value, (str, int, float)):
+            return walk.leaf(Type.ANY, "a single value", value, frame, key)
+        return walk.unchecked(value, frame, key)
+
+
+class _Anything:
+    __slots__ = ()
+
+    def bind(self, value: Any, walk: Walk, frame: Frame | None, key: Key) -> Any:
+        return walk.unchecked(value, frame, key)
+
+
+_Shape = _Structure | _Tagged | _List | _Map | _String | _Number | _Boolean | _Scalar | _Anything
 
 
 class _Requests:
     """The requests of a service. A shape is prepared when it is first asked for."""
 
     def __init__(self, service: str) -> None:
-        content = snapshot(f"{service}-requests")
+        content = step_shapes.CONTENT if service == step_shapes.SERVICE else snapshot(f"{service}-requests")
         self.version: str = content["botocore"]
         self._roots: dict[str, str] = content["roots"]
-        self._raw: dict[str, dict[str, Any]] = content["shapes"]
+        self._raw: Mapping[str, dict[str, Any]] = content["shapes"]
         self._made: dict[str, _Shape] = {}
 
     def root(self, request: str | Mapping[str, Any]) -> _Structure:
@@ -284,6 +333,12 @@ class _Requests:
                 return _Boolean()
             case "string" | "timestamp" | "blob":  # text in JSON
                 return _String(raw)
+            case "tagged":
+                return _Tagged(raw, self)
+            case "scalar":
+                return _Scalar()
+            case "anything":
+                return _Anything()
             case unknown:
                 raise KeyError(unknown)
 

@@ -30,6 +30,7 @@ from sagewright.compiler.tree import (
     Origin,
     Seq,
     Text,
+    all_written,
     document_of,
     entry_origin,
     key_origin,
@@ -37,11 +38,13 @@ from sagewright.compiler.tree import (
     node_of,
     origin,
     own_origin,
+    plain_number,
     plain_tag,
     plain_value,
     scalar_text,
     source_text,
     span_of,
+    written,
 )
 
 try:
@@ -358,6 +361,7 @@ __all__ = [
     "Origin",
     "Seq",
     "Text",
+    "all_written",
     "document_of",
     "entry_origin",
     "holds",
@@ -366,9 +370,11 @@ __all__ = [
     "node_of",
     "origin",
     "own_origin",
+    "plain_number",
     "read",
     "read_bytes",
     "scalar_text",
     "source_text",
     "span_of",
+    "written",
 ]

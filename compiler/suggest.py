@@ -48,6 +48,12 @@ def listing(names: Iterable[str], *, limit: int = 8, last: str = "and") -> str:
     return f"{', '.join(shown[:-1])} {last} {shown[-1]}"
 
 
+def known_are(names: Iterable[str], *, limit: int = 8) -> str:
+    """What there is, for the end of a message: "known are `a` and `b`", "known is `a`"."""
+    ordered = sorted(names) if isinstance(names, Set) else list(names)
+    return f"known {'is' if len(ordered) == 1 else 'are'} {listing(ordered, limit=limit)}"
+
+
 def _fold(word: str) -> str:
     folded = word.casefold().translate(_SEPARATORS)
     return f"{folded[:-3]}y" if folded.endswith("ies") and len(folded) > _LEAST_PREFIX + 1 else folded

@@ -128,7 +128,7 @@ def _plain(value: Any, node: Node | None) -> Any:
         isinstance(value, int) and value.bit_length() > MAX_BITS
     ):
         raise RefusedError("a number that is too large")
-    if isinstance(value, (Map, Seq, Text)) or value is None or type(value) in (str, int, float, bool):
+    if isinstance(value, (Map, Seq, Text, int, float)) or value is None or type(value) is str:
         return value
     if isinstance(value, str):
         return str(value)

@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from operator import is_
 from pathlib import Path
 from typing import Any, cast
 
@@ -63,6 +64,41 @@ class Text(str):
         made = super().__new__(cls, value)
         made.node = node
         return made
+
+
+class WrittenInt(int):
+    """An integer that stands elsewhere than it was written, and is `0012` where it is taken as text."""
+
+    written: str
+
+    def __new__(cls, value: int, written: str) -> WrittenInt:
+        made = super().__new__(cls, value)
+        made.written = written
+        return made
+
+    def __str__(self) -> str:
+        return self.written
+
+    def __reduce__(self) -> Any:
+        return WrittenInt, (int(self), self.written)
+
+
+class WrittenFloat(float):
+    """A number that stands elsewhere than it was written, and is `1.10` where it is taken as text."""
+
+    __slots__ = ("written",)
+    written: str
+
+    def __new__(cls, value: float, written: str) -> WrittenFloat:
+        made = super().__new__(cls, value)
+        made.written = written
+        return made
+
+    def __str__(self) -> str:
+        return self.written
+
+    def __reduce__(self) -> Any:
+        return WrittenFloat, (float(self), self.written)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +220,36 @@ def scalar_text(value: Any) -> str:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
-    return repr(value) if isinstance(value, float) else str(value)
+    return str(value)
+
+
+def written(container: Any, key: str | int) -> Any:
+    """A value for use at other places: a number keeps its text there, if that is not the one that it would be given."""
+    value = container[key]
+    if isinstance(value, (Map, Seq)):
+        return all_written(value)
+    if type(value) not in (int, float):
+        return value
+    text = source_text(container, key)
+    if text == str(value):
+        return value
+    return WrittenInt(value, text) if isinstance(value, int) else WrittenFloat(value, text)
+
+
+def all_written(container: Any) -> Any:
+    """A `Map` or a `Seq` whose values are for use at other places; itself where no number is written unusually."""
+    if isinstance(container, Seq):
+        items = [written(container, index) for index in range(len(container))]
+        return container if all(map(is_, items, container)) else Seq(items, container.node)
+    changed = {key: made for key in container if (made := written(container, key)) is not container[key]}
+    return Map({**container, **changed}, container.node) if changed else container
+
+
+def plain_number(value: Any) -> Any:
+    """A number without the text that it was written as; anything else as it is."""
+    if isinstance(value, WrittenInt):
+        return int(value)
+    return float(value) if isinstance(value, WrittenFloat) else value
 
 
 def document_of(node: Node) -> Document:

@@ -16,7 +16,7 @@ from sagewright.compiler.schedule import parse_schedule, words, zone
 from sagewright.compiler.source import Map, Origin, key_origin, origin, source_text
 from sagewright.compiler.suggest import listing, nearest
 from sagewright.compiler.template import Failed
-from sagewright.compiler.types import Type, type_of
+from sagewright.compiler.types import Type, type_of, unquoted
 from sagewright.compiler.validate import is_reference
 
 SOURCES = ("schedule", "s3", "model_approved", "alarm")
@@ -142,8 +142,8 @@ def _parameters(
 ) -> Iterator[tuple[str, str]]:
     given = mapping(body, "parameters")
     for key, value in given.items():
-        if isinstance(value, (dict, list, Failed)) or value is None:
-            continue
+        if isinstance(value, (dict, list, Failed)) or value is None or is_reference(value):
+            continue  # told already
         parameter = parameters.get(key)
         if parameter is None:
             near = nearest(key, parameters)
@@ -173,7 +173,7 @@ def _check_value(parameter: Parameter, value: Any, place: Origin | None, is_even
     given, wanted = type_of(value), parameter.type
     fits = given is wanted or (given is Type.INTEGER and wanted is Type.FLOAT) or wanted is Type.ANY
     if not fits and wanted is not Type.STRING:
-        help = "write it without quotes" if given is Type.STRING else None
+        help = unquoted(value, wanted) if isinstance(value, str) else None
         message = f"`{parameter.name}` is of type {wanted}, and this is of type {given}"
         sink.report("SW401", message, place, help=help)
     elif parameter.enum and str(value) not in parameter.enum:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from math import isfinite
 
 
 class Type(Enum):
@@ -33,6 +34,22 @@ def type_of(value: object) -> Type:
     if isinstance(value, str):
         return Type.STRING
     raise TypeError(f"no scalar: {value!r}")
+
+
+def unquoted(text: str, wanted: Type) -> str | None:
+    """How a text is written as a literal of a type, in words; None where it says none."""
+    word = text.lower()
+    if wanted is Type.BOOLEAN:
+        if word in ("yes", "on", "no", "off"):
+            return f"write `{'true' if word in ('yes', 'on') else 'false'}`"
+        return "write it without quotes" if word in ("true", "false") else None
+    try:
+        fits = (
+            text == str(int(text)) if wanted is Type.INTEGER else wanted.is_number and isfinite(float(text))
+        )
+    except ValueError:
+        return None
+    return "write it without quotes" if fits else None
 
 
 def is_assignable(given: Type, wanted: Type) -> bool:

@@ -12,11 +12,11 @@ from functools import cache
 from typing import Any
 
 import jsonschema_rs
-from yaml.nodes import ScalarNode
+from yaml.nodes import MappingNode, ScalarNode
 
 from sagewright import schemas
 from sagewright.compiler.diagnostics import Sink, Span
-from sagewright.compiler.source import Map, Origin, key_origin, origin, scalar_text
+from sagewright.compiler.source import Map, Origin, key_origin, origin, plain_number, scalar_text
 from sagewright.compiler.suggest import listing, nearest
 from sagewright.compiler.template import Failed, has_template
 
@@ -30,6 +30,8 @@ _TYPE_NAMES = {
     "null": "null",
 }
 _SCALARS = frozenset(("string", "integer", "number", "boolean"))
+DECLARING = frozenset(("parameters", "triggers", "steps", "then", "else", "body"))
+"""Keys whose entries are declared there, and never merged over others: an empty one is a mistake."""
 
 
 @cache
@@ -86,7 +88,10 @@ def validate(value: Any, schema: str, sink: Sink, owner: Origin | None, what: st
 
 def _is_valid(value: Any, schema: str) -> bool:
     """Whether a value is valid for sure."""
-    for given in (lambda: value, lambda: _plain(value)):  # texts of our own classes are none to Rust
+    for given in (
+        lambda: value,
+        lambda: _plain(value),
+    ):  # texts and numbers of our own classes are none to Rust
         try:
             return _fast(schema).is_valid(given())
         except (ValueError, TypeError):  # e.g. an integer that Rust has no room for
@@ -99,7 +104,9 @@ def _plain(value: Any) -> Any:
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_plain(item) for item in value]
-    return str(value) if isinstance(value, str) and not isinstance(value, Failed) else value
+    if isinstance(value, str):
+        return value if isinstance(value, Failed) else str(value)
+    return plain_number(value)
 
 
 # -- explaining -------------------------------------------------------------------------------------------------------
@@ -193,23 +200,25 @@ _REFERENCE_RE = re.compile(r"(?<!\$)\$\{[^}]*\}?")
 def _explain_unknown(error: Any, container: Any, sink: Sink, _span: Span | None, name: str) -> None:
     known = list(error.schema.get("properties", {}))
     patterns = error.schema.get("patternProperties", ())
+    elsewhere: dict[str, str] = error.schema.get(
+        "x-elsewhere", {}
+    )  # what belongs to another place, and which
     for key in container:
         if key in known or has_template(key) or any(re.search(pattern, key) for pattern in patterns):
             continue  # a template in a key is told already
         place = key_origin(container, key)
         near = nearest(key, [word for word in known if word not in container])
-        sink.report(
-            "SW201",
-            f"unknown key `{key}` in {name}",
-            place,
-            help=f"did you mean `{near}`?" if near else None,
-            notes=[f"known keys are {listing(known)}"] if known and not near else [],
-        )
+        help = elsewhere.get(key) or (f"did you mean `{near}`?" if near else None)
+        words = f"known keys are {listing(known)}" if len(known) > 1 else f"the only key is {listing(known)}"
+        notes = [words] if known and help is None else []
+        sink.report("SW201", f"unknown key `{key}` in {name}", place, help=help, notes=notes)
 
 
 def _explain_missing(error: Any, container: Any, sink: Sink, span: Span | None, name: str) -> None:
+    known, closed = error.schema.get("properties", {}), error.schema.get("additionalProperties") is False
+    unknown = [one for one in container if one not in known] if closed else []
     for key in error.validator_value:
-        if key not in container:
+        if key not in container and not any(nearest(one, [key]) for one in unknown):  # that one is told
             sink.report("SW202", f"{name} lacks the key `{key}`", span, notes=_example(error.schema, key))
 
 
@@ -224,6 +233,16 @@ def _explain_type(error: Any, container: Any, sink: Sink, span: Span | None, nam
     if is_reference(container):
         sink.report("SW408", f"{name} takes {_either(wanted)}, not a reference to a whole one", span)
         return
+    path: list[Any] = [None, None, *error.absolute_path]
+    if container is None and "object" in wanted and isinstance(path[-1], str) and path[-2] not in DECLARING:
+        plain = wanted == ["object"] and "required" not in error.schema
+        value = "write `{}` for one with its defaults" if plain else "give it a value"
+        sink.report("SW203", f"{name} is empty", span, help=f"{value}, or write `null` to leave it out")
+        return
+    if "enum" in error.schema and container is not None:
+        message = f"{name} takes {_words(error.schema['enum'])}, not {_described(container)}"
+        sink.report("SW203", message, span)
+        return
     hint = None
     if "string" in wanted and container is None:
         hint = "it has no value"
@@ -233,7 +252,7 @@ def _explain_type(error: Any, container: Any, sink: Sink, span: Span | None, nam
         hint = f"write `{'true' if container.lower() in ('yes', 'on') else 'false'}`"
     elif set(wanted) & {"integer", "number"} and isinstance(container, str) and _is_number(container):
         hint = f"write {container} without quotes"
-    elif "string" in wanted and isinstance(container, (int, float)):
+    elif "string" in wanted and "boolean" not in wanted and isinstance(container, (int, float)):
         hint = "quote it"
     sink.report("SW203", f"{name} wants {_either(wanted)}, not {_described(container)}", span, help=hint)
 
@@ -267,12 +286,14 @@ def _either(types: list[str]) -> str:
 
 def _explain_enum(error: Any, container: Any, sink: Sink, span: Span | None, name: str) -> None:
     allowed = error.validator_value if error.validator == "enum" else [error.validator_value]
-    words = [value if isinstance(value, str) else str(value).lower() for value in allowed]
+    words = [scalar_text(value) for value in allowed]
     near = nearest(container, words) if isinstance(container, str) else None
     help = f"did you mean `{near}`?" if near else None
-    sink.report(
-        "SW204", f"{name} takes {listing(words, last='or')}, not {_described(container)}", span, help=help
-    )
+    sink.report("SW204", f"{name} takes {_words(allowed)}, not {_described(container)}", span, help=help)
+
+
+def _words(allowed: list[Any]) -> str:
+    return listing([scalar_text(value) for value in allowed], last="or")
 
 
 def _explain_form(error: Any, container: Any, sink: Sink, span: Span | None, name: str) -> None:
@@ -298,7 +319,18 @@ def _explain_range(error: Any, container: Any, sink: Sink, span: Span | None, na
         "minProperties": f"has {_count(container)} entries, at least {limit} are needed",
         "maxProperties": f"has {_count(container)} entries, the most is {limit}",
     }
-    sink.report("SW206", f"{name} {texts[keyword]}", span)
+    empty = next(iter(_left_out(container)), None) if keyword == "minProperties" else None
+    help = f"`{empty}` has no value, which leaves it out" if empty else None
+    if empty and error.schema.get("properties", {}).get(empty, {}).get("type") == "object":
+        help = f"`{empty}` is empty: write `{{}}`"
+    sink.report("SW206", f"{name} {texts[keyword]}", span, help=help)
+
+
+def _left_out(container: Any) -> list[str]:
+    """The keys that are written in a mapping, without a value, and so are not in it."""
+    node = getattr(container, "node", None)
+    written = [key.value for key, _ in node.value] if isinstance(node, MappingNode) else []
+    return [key for key in written if container.get(key) is None]
 
 
 def _count(container: Any) -> int:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sagewright.compiler.expression import EXPRESSIONS, Expression
-from sagewright.compiler.source import Origin, entry_origin, key_origin, own_origin, scalar_text
+from sagewright.compiler.source import Origin, entry_origin, key_origin, own_origin, plain_number, scalar_text
 from sagewright.compiler.suggest import listing, nearest
-from sagewright.compiler.types import Type
+from sagewright.compiler.types import Type, unquoted
 
 FUNCTIONS = frozenset({"Get", "Std:Join", "Std:JsonGet"})
 """The pseudo-functions, as they stand in a definition: `{"Get": "Parameters.X"}`."""
@@ -91,9 +90,11 @@ class Walk:
         if not names:
             return
         what = f"lacks its required member{'s' if len(names) > 1 else ''} {listing(names)}"
-        place = place_of(container, outer, key) if outer else None
+        place = own_origin(container) if outer else None
         if outer and isinstance(key, str) and entry_origin(outer[2], key) is not None:
             place = key_origin(outer[2], key)
+        elif any(isinstance(part, int) for part in _keys(outer, key)):
+            place = place_of(container, outer, key)  # what it has tells which of several it is
         self._tell(Problem("SW602", what), _path(outer, key), place)
 
     def leaf(self, wanted: Type, what: str, value: Any, frame: Frame | None, key: Key) -> Any:
@@ -128,7 +129,7 @@ class Walk:
             return self._variable(value, Type.ANY)
         if value is None:
             return self.refuse(Problem("SW603", "must be a value, not null"), value, frame, key)
-        return str(value) if isinstance(value, str) else value
+        return str(value) if isinstance(value, str) else plain_number(value)
 
     def _tell(self, problem: Problem, path: str, place: Origin | None, value: Any = None) -> None:
         message = f"`{path or self.operation}` {problem.what}"
@@ -148,7 +149,9 @@ def place_of(value: Any, frame: Frame | None, key: Key) -> Origin | None:
     found = _first_place(value)
     while found is None and frame is not None:
         outer, outer_key, container = frame
-        found = (entry_origin(container, key) if key is not None else None) or _around(container)
+        found = entry_origin(container, key) if key is not None else None
+        if found is None and outer is not None:  # what else the Arguments hold says nothing about this
+            found = _around(container)
         frame, key = outer, outer_key
     return found
 
@@ -231,14 +234,4 @@ def _quoting(wanted: Type, value: Any) -> str | None:
     """What to do about quotes that are missing or too many."""
     if wanted is Type.STRING:
         return "quote it" if isinstance(value, (bool, int, float)) else None
-    if not isinstance(value, str):
-        return None
-    fits = value in ("true", "false") if wanted is Type.BOOLEAN else _is_number(value, wanted)
-    return "write it without quotes" if fits else None
-
-
-def _is_number(text: str, wanted: Type) -> bool:
-    try:
-        return text == str(int(text)) if wanted is Type.INTEGER else math.isfinite(float(text))
-    except ValueError:
-        return False
+    return unquoted(value, wanted) if isinstance(value, str) else None

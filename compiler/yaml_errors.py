@@ -155,11 +155,9 @@ def _key(error: _Error) -> Slip:
     """In a block, something that is no further entry of it."""
     before = error.line.strip()
     if before:
-        help = (
-            "inside single quotes, a `'` is doubled: `''`"
-            if before.endswith("'")
-            else "quote the whole value"
-        )
+        rest = error.text[error.at :].partition("\n")[0]
+        is_inside = before.endswith("'") and rest.count("'") % 2 == 1
+        help = "inside single quotes, a `'` is doubled: `''`" if is_inside else "quote the whole value"
         return error.slip(f"unexpected {error.found} after the value", help)
     end = error.word(error.at)
     if "'-'" in error.problem:

@@ -9,7 +9,7 @@ from sagewright.compiler.kind import Context, Sugar, present, seconds, tag_list
 from sagewright.compiler.model import Step
 from sagewright.compiler.source import Map, key_origin, own_origin
 from sagewright.compiler.types import Type, is_assignable
-from sagewright.steps._job import cluster, network_config
+from sagewright.steps._job import cluster, network_config, refuse
 
 INPUTS = "/opt/ml/processing/input"
 OUTPUT = "/opt/ml/processing/output"
@@ -103,11 +103,7 @@ def _flag(body: Map, key: str, default: bool, context: Context) -> Any:
 
 
 def only_for(body: Map, keys: tuple[str, ...], checks: tuple[str, ...], context: Context) -> None:
-    """Report each of `keys` that is given to a check that is none of `checks`."""
-    if body["check"] in checks:
-        return
-    wanted = " or ".join(f"`{check}`" for check in checks)
-    for key in keys:
-        if body.get(key) is not None:
-            message = f"`{key}` is for the check {wanted}, not for `{body['check']}`"
-            context.error("SW208", message, key_origin(body, key))
+    """Report each of `keys` that is given to a check that is none of `checks`; one that a default gives is taken out."""
+    if body["check"] not in checks:
+        wanted = " or ".join(f"`{check}`" for check in checks)
+        refuse(body, keys, body["check"], context, said=f"`{{}}` is for the check {wanted}, not for `{{}}`")

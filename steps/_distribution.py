@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
 from sagewright.compiler.kind import Context, present
-from sagewright.compiler.source import Map, key_origin, own_origin
+from sagewright.compiler.source import Map, Seq, key_origin, own_origin
 from sagewright.compiler.suggest import listing
+from sagewright.steps._groups import check_names
 from sagewright.steps._script_mode import Framework, expressions_in
 
 _TORCH = ("pytorch", "huggingface")
@@ -35,23 +37,61 @@ _SMDDP_BY_TORCHRUN = (2, 0, 1)
 """From this PyTorch on, and on P5 and newer instances, only torchrun starts SMDDP. Source: SDK 2.257 refuses the rest."""
 _SMP_BY_TORCHRUN = (2, 0)
 """From this PyTorch on, the model parallelism library is the one that torchrun starts; before, it is MPI."""
+_SMDDP_VERSIONS = {"pytorch": ((1, 6), (2, 3, 0)), "tensorflow": ((2, 3), (2, 11))}
+"""The oldest and the newest version whose images hold SMDDP. Source: SDK 2.257, which refuses others (PyTorch from 2.3
+on), and the SageMaker developer guide, "Supported frameworks" of SMDDP, which has an image for 2.3.0, and for newer
+ones only a package to install: so the SDK's errors are warnings here."""
+
+_GROUPS = "instance_groups"
+_OF_GROUPS = ("mpi", "smddp")
+"""What is told which groups it runs on. Source: SDK 2.257, which refuses groups beside anything else but
+`torch_distributed` alone, where it passes none on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machines:
+    """The instances of a job: their `types`, the one that all have (`instance`, None where they are in groups), how many
+    there are (`count`, None where that is not known), and their `groups`."""
+
+    types: list[Any]
+    instance: Any
+    count: Any
+    groups: list[Map]
 
 
 def distribution(
-    given: Map, instance: Any, types: list[Any], count: Any, framework: Framework | None, context: Context
+    given: Map, machines: Machines, framework: Framework | None, context: Context
 ) -> dict[str, Any]:
-    """The hyperparameters for `distribution`, not yet encoded.
-
-    `types` are all instance types, `instance` the one that all instances have (None where groups differ), `count` how
-    many there are (None where that is not known).
-    """
-    _check(given, count, framework, context)
-    chosen = {**given, **{name: Map() for name in _implied(given, types, framework)}}
-    made: dict[str, Any] = {}
+    """The hyperparameters for `distribution`, not yet encoded."""
+    _check(given, machines.count, framework, context)
+    chosen = {**given, **{name: Map() for name in _implied(given, machines.types, framework)}}
+    made = _group_settings(given, chosen, machines.groups, context)
     for name, settings in _SETTINGS.items():
         if name in chosen:
-            made |= settings(chosen[name], instance)
+            made |= settings(chosen[name], machines.instance)
     return made
+
+
+def _group_settings(
+    given: Map, chosen: dict[str, Any], groups: list[Map], context: Context
+) -> dict[str, Any]:
+    """Which group the processes run on: the one that there is, or the one that `instance_groups` chooses."""
+    wanted, users = given.get(_GROUPS), [name for name in _OF_GROUPS if name in chosen]
+    if wanted is not None and not users:
+        message = f"`{_GROUPS}` is for {listing(_OF_GROUPS)}: nothing else is told of it"
+        context.error("SW208", message, key_origin(given, _GROUPS))
+    elif wanted is not None:
+        check_names(given, _GROUPS, groups, context)
+    elif len(groups) == 1 and users:
+        wanted = Seq([groups[0]["name"]])
+        for expression in expressions_in(wanted):
+            message = "the group's name is a literal here: it becomes part of a JSON text"
+            context.error("SW209", message, own_origin(expression))
+    elif groups and users:
+        message = f"`{users[0]}` runs on one of the {len(groups)} groups: `{_GROUPS}` has to say on which"
+        help = f"for example `{_GROUPS}: [{groups[0]['name']}]`"
+        context.error("SW202", message, key_origin(given, users[0]), help=help)
+    return {"sagemaker_distribution_instance_groups": wanted} if wanted else {}
 
 
 def is_smp_v2(given: Map, torch: tuple[int, ...]) -> bool:
@@ -62,11 +102,12 @@ def is_smp_v2(given: Map, torch: tuple[int, ...]) -> bool:
 
 
 def _check(given: Map, count: Any, framework: Framework | None, context: Context) -> None:
-    for one, other in combinations(given, 2):
+    ways = [name for name in given if name != _GROUPS]
+    for one, other in combinations(ways, 2):
         if other not in _LAUNCHERS.get(one, ()) and one not in _LAUNCHERS.get(other, ()):
             message = f"`{other}` does not go together with `{one}`"
             context.error("SW208", message, key_origin(given, other))
-    for name in given:
+    for name in ways:
         if framework is not None and framework.name not in _FRAMEWORKS[name]:
             known = [other for other, frameworks in _FRAMEWORKS.items() if framework.name in frameworks]
             notes = (f"it has {listing(known)}",) if known else ()
@@ -76,8 +117,17 @@ def _check(given: Map, count: Any, framework: Framework | None, context: Context
             message = f"`{name}` shares the work between several instances, and there is one"
             help = "give `instance` a `count`, or leave `distribution` out"
             context.error("SW208", message, key_origin(given, name), help=help)
+        elif name == "smddp" and framework is not None and not _holds_smddp(framework):
+            message = f"the image of {framework.base} {'.'.join(map(str, framework.version))} is not known to hold SMDDP"
+            notes = ("a script that imports it fails, unless its requirements install it",)
+            context.error("SW902", message, key_origin(given, name), notes=notes)
     for expression in expressions_in(given.get("smp")):
         context.error("SW209", "`smp` takes literals: they become one JSON text", own_origin(expression))
+
+
+def _holds_smddp(framework: Framework) -> bool:
+    oldest, newest = _SMDDP_VERSIONS.get(framework.base, ((), (999,)))
+    return oldest <= framework.version and framework.version[: len(newest)] <= newest
 
 
 def _implied(given: Map, types: list[Any], framework: Framework | None) -> list[str]:

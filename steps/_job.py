@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sagewright.compiler.kind import JOB_RETRIES, Context, as_text, present
+from sagewright.compiler.kind import JOB_RETRIES, Context, as_text, present, seconds
 from sagewright.compiler.merge import is_own
 from sagewright.compiler.model import Step
 from sagewright.compiler.source import Map, Origin, Seq, key_origin, origin
 
 VOLUME_GB = 30
+MAX_RUN_DAYS = 28
 SEARCH_RETRIES = tuple(error for error in JOB_RETRIES if error != "SageMaker.JOB_INTERNAL_ERROR")
 """Of jobs that run others: retries on their internal errors are ignored. Source: SageMaker developer guide, "Retry
 policy for pipeline steps"."""
@@ -67,6 +68,16 @@ def cluster(body: Map, context: Context) -> dict[str, Any]:
     )
 
 
+def longest_run(body: Map, otherwise: int, context: Context) -> Any:
+    """`max_runtime` of a training job, in seconds. Source: botocore, StoppingCondition.MaxRuntimeInSeconds: "the maximum
+    value is 28 days"."""
+    runtime = seconds(body.get("max_runtime", otherwise))
+    if isinstance(runtime, int) and runtime > MAX_RUN_DAYS * 86_400:
+        message = f"`max_runtime` is {runtime} s, the most is {MAX_RUN_DAYS} days ({MAX_RUN_DAYS * 86_400} s)"
+        context.error("SW206", message, origin(body, "max_runtime"))
+    return runtime
+
+
 def spread(entry: Map) -> str | None:
     """How an input's objects are spread over the instances."""
     return {None: None, False: "FullyReplicated", True: "ShardedByS3Key"}[entry.get("sharded", False)]
@@ -91,7 +102,7 @@ def chosen(body: Map, keys: tuple[str, ...], what: str, context: Context, at: Or
     where there is none. A default gives way to a key of the step's own, and is taken out. `what` is how messages call
     `body`, `at` its place."""
     found = [key for key in keys if body.get(key) is not None]
-    own = [key for key in found if not _is_default(body, key)]
+    own = [key for key in found if not is_default(body, key)]
     if own:
         for key in set(found) - set(own):
             del body[key]
@@ -104,18 +115,25 @@ def chosen(body: Map, keys: tuple[str, ...], what: str, context: Context, at: Or
     return found[0] if found else None
 
 
-def refuse(body: Map, keys: tuple[str, ...], beside: str, context: Context) -> None:
+def refuse(
+    body: Map,
+    keys: tuple[str, ...],
+    beside: str,
+    context: Context,
+    *,
+    said: str = "`{}` does not go together with `{}`",
+) -> None:
     """Report each of `keys` that is given beside the key `beside`; one that a default gives is taken out."""
     for key in keys:
         if body.get(key) is None:
             continue
-        if _is_default(body, key):
+        if is_default(body, key):
             del body[key]
         else:
-            context.error("SW208", f"`{key}` does not go together with `{beside}`", key_origin(body, key))
+            context.error("SW208", said.format(key, beside), key_origin(body, key))
 
 
-def _is_default(body: Map, key: str) -> bool:
-    """Whether a key of `body` was merged under it."""
+def is_default(body: Map, key: str, within: Map | None = None) -> bool:
+    """Whether a key of `body` was merged under it, or under the whole `within` that holds it."""
     place = key_origin(body, key)
-    return place is not None and not is_own(place, body)
+    return place is not None and not is_own(place, body if within is None else within)

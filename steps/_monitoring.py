@@ -33,6 +33,10 @@ PROFILER_RULES = frozenset(
 """The rules that AWS's own image holds. Source: SageMaker developer guide, "List of Debugger built-in rules"; SDK 2.257."""
 
 
+INTERVALS = {100: "0.1s", 200: "0.2s", 500: "0.5s", 1000: "1s", 5000: "5s", 60000: "1m"}
+"""Milliseconds between two measurements. Source: botocore, ProfilerConfig.ProfilingIntervalInMilliseconds."""
+
+
 def monitoring(body: Map, output: Any, context: Context) -> dict[str, Any]:
     """The members of the request; `output` is where the job writes, the default for what they write."""
     return present(
@@ -104,13 +108,21 @@ def _profiler(body: Map, output: Any, context: Context) -> dict[str, Any]:
         return {"ProfilerConfig": {"DisableProfiler": True}}
     config = present(
         S3OutputPath=profiler.get("output", output),
-        ProfilingIntervalInMilliseconds=_milliseconds(profiler.get("interval")),
+        ProfilingIntervalInMilliseconds=_interval(profiler, context),
         DisableProfiler=False,
     )
     return {
         "ProfilerConfig": config,
         "ProfilerRuleConfigurations": _rules(profiler.get("rules"), PROFILER_RULES, context),
     }
+
+
+def _interval(profiler: Map, context: Context) -> int | None:
+    found = _milliseconds(profiler.get("interval"))
+    if found is not None and found not in INTERVALS:
+        message = f"the profiler measures every {listing(INTERVALS.values(), last='or')}"
+        context.error("SW204", message, origin(profiler, "interval"))
+    return found
 
 
 def _milliseconds(duration: Any) -> int | None:

@@ -114,4 +114,5 @@ KIND = StepKind(
     cacheable=True,
     longhand={"instance": "type"},
     refused=NOT_IN_EXPERIMENTS,
+    named_after={"model": "model"},
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sagewright.compiler.expression import StepRef
 from sagewright.compiler.kind import Context, StepKind, emitted, present
 from sagewright.compiler.model import Dependency, Emitted, Step
 from sagewright.compiler.source import Map, Origin, Seq, key_origin, origin
@@ -17,6 +18,8 @@ from sagewright.steps._job import type_of
 
 KNOWN = ("Training", "Athena")
 """Types of which SageMaker knows what they wrote. Source: SDK 3.27, `S3CleanupSource`."""
+LOCATIONS = ("S3Uri", "S3OutputPath")
+"""Members of jobs that say below what their outputs are."""
 LISTED = ("Processing", "Transform")
 """Types of which only the objects in `uris` are deleted."""
 
@@ -66,11 +69,54 @@ def _check(source: Step, entry: Map, at: Origin | None, context: Context) -> Non
     elif kind in KNOWN and uris:
         message = f"of the step `{source.name}`, SageMaker finds out itself what to delete"
         context.error("SW208", message, key_origin(entry, "uris"), help="leave `uris` out")
-    network = source.body.get("network")
-    if isinstance(network, Map) and ("subnets" in network or "security_groups" in network):
+    else:
+        _check_objects(source, uris or Seq(), context)
+    if _is_in_vpc(source):
         context.error(
             "SW208", f"the step `{source.name}` runs in a VPC, and SageMaker cleans up after no such step", at
         )
+
+
+def _check_objects(source: Step, uris: Seq, context: Context) -> None:
+    """Each URI is that of one object, below an output of the step. Source: SDK 3.27, `S3CleanupSource`."""
+    outputs = _outputs(source)
+    for index, uri in enumerate(uris):
+        if isinstance(uri, StepRef) and uri.path.endswith(LOCATIONS):
+            message = "this is where objects stand, and only objects can be named"
+            help = "add the object's name: `${..}/part.csv`"
+            context.error("SW205", message, uri.origin, help=help)
+        elif isinstance(uri, str) and outputs is not None and not uri.startswith(outputs):
+            message = f"`{uri}` is below no output of the step `{source.name}`"
+            notes = (
+                (f"its outputs are {listing(outputs)}",)
+                if outputs
+                else ("it has none whose place is known before it runs",)
+            )
+            context.error("SW205", message, origin(uris, index), notes=notes)
+
+
+def _outputs(source: Step) -> tuple[str, ...] | None:
+    """Where a step writes in every execution, as folders; None where that is not known. (A default destination is one
+    execution's own.)"""
+    if source.kind.name not in ("processing", "transform") or source.api is not None:
+        return None
+    entries = (source.body.get("outputs") or Map()).values()
+    given = [entry.get("destination") for entry in entries if isinstance(entry, Map)]
+    given = [found for found in (*given, source.body.get("output")) if found is not None]
+    if not all(isinstance(found, str) for found in given):
+        return None
+    return tuple(f"{found.rstrip('/')}/" for found in given)
+
+
+def _is_in_vpc(source: Step) -> bool:
+    network = source.body.get("network")
+    found = isinstance(network, Map) and ("subnets" in network or "security_groups" in network)
+    for request in (source.body.get("arguments") if source.kind.name == "native" else None, source.api):
+        inner = request.get("NetworkConfig") if isinstance(request, Map) else None
+        for members in (request, inner):
+            if isinstance(members, Map) and "VpcConfig" in members:
+                found = members["VpcConfig"] is not None
+    return found
 
 
 KIND = StepKind(

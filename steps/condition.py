@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sagewright.compiler import step_shapes
 from sagewright.compiler.kind import Context, StepKind, Sugar
 from sagewright.compiler.model import Step
 from sagewright.compiler.source import key_origin
@@ -24,6 +25,9 @@ def arguments(step: Step, context: Context) -> dict[str, Any]:
         if member != CONDITIONS:
             message = f"`api` of a condition holds `{CONDITIONS}` only: steps stand under `then` and `else`"
             context.error("SW208", message, key_origin(step.api, member))
+    if step.api is not None and step.api.get(CONDITIONS) == []:
+        message = "the condition is always true: `api` leaves nothing of it"
+        context.error("SW403", message, key_origin(step.api, CONDITIONS))
     return {CONDITIONS: step.body["if"]}
 
 
@@ -31,7 +35,10 @@ KIND = StepKind(
     name="condition",
     type="Condition",
     arguments=arguments,
-    sugar={"outcome": Sugar("Outcome")},
+    request={CONDITIONS: "Conditions", "IfSteps": "Steps", "ElseSteps": "Steps"},
+    omits=("IfSteps", "ElseSteps"),
+    service=step_shapes.SERVICE,
+    sugar={"outcome": Sugar("Outcome", values=("True", "False"))},
     attributes=("Outcome",),
     branches={"then": "IfSteps", "else": "ElseSteps"},
     conditions=("if",),

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
 from sagewright.compiler.expression import StepRef
+from sagewright.compiler.images import is_algorithm
 from sagewright.compiler.kind import Context, in_full, present, text_map
 from sagewright.compiler.merge import patch
 from sagewright.compiler.model import Emitted, Step
 from sagewright.compiler.source import Map, holds, key_origin, origin
 from sagewright.compiler.types import Type
 from sagewright.steps._code import archive_uri, file_uri, is_uri
-from sagewright.steps._job import type_of
+from sagewright.steps._job import refuse, type_of
 from sagewright.steps._script_mode import REQUIREMENTS, Framework, framework_of, submission
 from sagewright.steps.repack import CODE_IN_MODEL, INFERENCE_PY, Code, repack
 
@@ -74,6 +75,8 @@ def container(body: Map, hosting: Hosting) -> tuple[dict[str, Any], tuple[Emitte
     """The definition of the container that `body` describes, and the steps that must run before it."""
     image = _image(body, hosting)
     framework = framework_of(image)
+    if framework is None and "code" in body:
+        _refuse_code_of_algorithms(body, hosting.context)
     placed = _place_code(body, framework, hosting)
     definition = present(Image=image, Environment=_environment(body, placed), ModelDataUrl=placed.model_data)
     if hosting.registered and "code" in body and framework is not None:
@@ -134,6 +137,28 @@ def best_candidate(body: Map, context: Context) -> dict[str, Any]:
 
 
 # -- inference code ---------------------------------------------------------------------------------------------------
+
+
+def refuse_idle_repack(step: Step, context: Context, bodies: Iterable[Map]) -> None:
+    """Report `repack` on a step none of whose models, described by `bodies`, has code to be packed."""
+    if "repack" in step.body and not any(_has_code(body) for body in bodies):
+        why = "`{}` is for inference code that is packed into a model's archive, and there is no `code`"
+        refuse(step.body, ("repack",), "code", context, said=why)
+
+
+def _has_code(body: Map) -> bool:
+    entries = body.get("containers") or ()
+    inner = entries.values() if isinstance(entries, Map) else entries
+    return "code" in body or any("code" in entry for entry in inner)
+
+
+def _refuse_code_of_algorithms(body: Map, context: Context) -> None:
+    image = body.get("image")
+    short = image["framework"] if isinstance(image, Map) else image
+    name = short.partition(":")[0] if isinstance(short, str) else ""
+    if is_algorithm(name):
+        message = f"`{name}` is an algorithm that runs no `code`"
+        context.error("SW208", message, key_origin(body, "code"))
 
 
 def _place_code(body: Map, framework: Framework | None, hosting: Hosting) -> _Placed:

@@ -2,7 +2,8 @@
 
 Step `D` is made of `D-model` (or `D-model-<variant>`, for each variant that names no model that exists), `D-config`
 and `D`, the endpoint itself, which is created, or updated where it exists. Dependencies go to the models, the cache
-to the configuration, retries to both.
+to the configuration, retries to both. A model of several containers, or for several models, is made by a step `model`,
+and deployed by its name: `model: ${steps.M.name}`.
 """
 
 from __future__ import annotations
@@ -11,14 +12,15 @@ from dataclasses import dataclass, field
 
 from sagewright.compiler.expression import StepRef
 from sagewright.compiler.kind import STEP_RETRIES, Context, StepKind, Sugar, emitted
+from sagewright.compiler.merge import is_own
 from sagewright.compiler.model import Dependency, Emitted, Step
 from sagewright.compiler.source import Map, Origin, key_origin
 from sagewright.compiler.types import Type
 from sagewright.steps import endpoint, endpoint_config
 from sagewright.steps._job import refuse
-from sagewright.steps.containers import Hosting
+from sagewright.steps.containers import Hosting, refuse_idle_repack
 from sagewright.steps.model import model_steps
-from sagewright.steps.variants import ONLY, Variant, configuration
+from sagewright.steps.variants import ONLY, Variant, configuration, settle
 
 VARIANT_KEYS = ("model", "package", "model_data", "image", "code", "environment", "instance", "serverless")
 SOURCES = ("model", "package", "image")
@@ -28,6 +30,7 @@ MODEL_KEYS = ("package", "model_data", "image", "code", "environment")
 
 def expand(step: Step, context: Context) -> list[Emitted]:
     models = _Models(step, context)
+    settle(step.body, ("shadow", "async"), context)
     if "variants" in step.body:
         refuse(step.body, VARIANT_KEYS, "variants", context)
         production = models.variants("variants")
@@ -41,7 +44,9 @@ def expand(step: Step, context: Context) -> list[Emitted]:
         own = Map({key: step.body[key] for key in VARIANT_KEYS if key in step.body}, step.body.node)
         production = [models.variant(ONLY, own, step.name_origin, "")]
     shadow = models.variants("shadow")
-    if not models.steps:
+    if models.steps:
+        refuse_idle_repack(step, context, [variant.body for variant in (*production, *shadow)])
+    else:
         models.refuse_their_keys()
     return [
         *models.steps,
@@ -64,6 +69,7 @@ class _Models:
         ]
 
     def variant(self, name: str, body: Map, at: Origin | None, suffix: str) -> Variant:
+        settle(body, ("instance", "serverless"), self.context)
         if "model" in body:
             refuse(body, MODEL_KEYS, "model", self.context)
             return Variant(name, body, body["model"], at)
@@ -78,11 +84,11 @@ class _Models:
         return variant
 
     def refuse_their_keys(self) -> None:
-        for key in ("network", "role", "repack"):
-            if key in self.step.body:
-                message = f"`{key}` is for a model that this step makes, and its models exist already"
-                at = key_origin(self.step.body, key)
-                self.context.error("SW208", message, at, help=f"`{key}: null` leaves a default out")
+        body, why = self.step.body, "`{}` is for a model that this step makes, and its models exist already"
+        refuse(body, ("network", "role", "repack"), "model", self.context, said=why)
+        at = key_origin(self.step.api, "model") if "model" in (self.step.api or {}) else None
+        if at is not None and is_own(at, body):
+            self.context.error("SW208", why.format("api.model"), at)
 
 
 def _serving(
@@ -98,7 +104,7 @@ def _serving(
         step,
         f"{step.name}-config",
         endpoint_config.KIND,
-        configuration(step, context, name, production, shadow),
+        configuration(step, context, name, production, shadow, api=api.get("config")),
         depends_on=depends_on,
         display_name=None,
         description=None,
@@ -129,4 +135,5 @@ KIND = StepKind(
     retryable=STEP_RETRIES,
     longhand={"instance": "type", "code": "entry"},
     refused={**endpoint_config.REFUSED, **endpoint.REFUSED},
+    named_after={"model": "model", "variants.*.model": "model", "shadow.*.model": "model"},
 )

@@ -11,6 +11,7 @@ from typing import Any
 
 from sagewright.compiler.kind import STEP_RETRIES, Context, StepKind, present, text_map
 from sagewright.compiler.model import Step
+from sagewright.compiler.source import Map, origin
 from sagewright.steps._job import chosen
 
 DRIVERS = {"spark": "sparkSubmit", "hive": "hive"}
@@ -20,6 +21,7 @@ def arguments(step: Step, context: Context) -> dict[str, Any]:
     body, what, at = step.body, f"the step `{step.name}`", step.name_origin
     chosen(body, ("application", "application_config"), what, context, at)
     driver = chosen(body, tuple(DRIVERS), what, context, at)
+    _check_type(body, driver, context)
     job = present(
         executionRoleArn=body["role"],
         jobDriver={DRIVERS[driver]: body[driver]} if driver else None,
@@ -32,6 +34,16 @@ def arguments(step: Step, context: Context) -> dict[str, Any]:
         ApplicationId=body.get("application"),
         ApplicationConfig=body.get("application_config"),
     )
+
+
+def _check_type(body: Map, driver: str | None, context: Context) -> None:
+    """An application that is made here runs what it is made for, Spark or Hive. Source: the EMR Serverless API
+    reference, CreateApplication ("the type of application you want to start, such as Spark or Hive")."""
+    made = body.get("application_config")
+    kind = made.get("type") if isinstance(made, Map) else None
+    if driver is not None and isinstance(kind, str) and kind.lower() in DRIVERS and kind.lower() != driver:
+        message = f"an application of type `{kind}` runs no `{driver}`"
+        context.error("SW208", message, origin(made, "type"), help=f"`type: {driver.upper()}`")
 
 
 KIND = StepKind(

@@ -32,4 +32,5 @@ KIND = StepKind(
     sugar={"name": Sugar("EndpointName")},
     cacheable=True,
     refused=REFUSED,
+    named_after={"config": "endpoint_config"},
 )

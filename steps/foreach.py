@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
-from sagewright.compiler.expression import EXPRESSIONS, Expression, Join, ParameterRef, StepRef
+from sagewright.compiler.expression import EXPRESSIONS, Expression, Join, JsonGet, ParameterRef, StepRef
 from sagewright.compiler.kind import Context, Lead, Loop, Scope, StepKind, Sugar, UnreachableError
 from sagewright.compiler.model import Step
 from sagewright.compiler.source import Map, Origin, Seq, key_origin, origin
@@ -135,9 +135,17 @@ def _selector(step: Step, context: Context) -> dict[str, Any] | None:
     ((key, value),) = select.items()
     place = origin(select, key)
     body = [nested.name for nested in step.branches.get("body", ())]
-    if not isinstance(value, StepRef) or value.step not in body:
-        message = f"`{key}` wants a reference to something of a step in the body of `{step.name}`: what stands outside is the same for all items"
-        context.error("SW313", message, place, help=f"such as `${{steps.{body[0]}...}}`" if body else None)
+    wanted = f"`{key}` wants a reference to something of a step in the body of `{step.name}`"
+    help = f"such as `${{steps.{body[0]}...}}`" if body else None
+    if isinstance(value, JsonGet) and value.step in body:
+        help = "hand the value on as an output of a step in the body"
+        context.error(
+            "SW408", f"`{key}` compares what a step gives, not what a report says", place, help=help
+        )
+    elif isinstance(value, (str, Join)):
+        context.error("SW408", f"{wanted}, alone", place, help=help)
+    elif not isinstance(value, StepRef) or value.step not in body:
+        context.error("SW313", f"{wanted}: what stands outside is the same for all items", place, help=help)
     elif value.type is None:
         context.error("SW406", f"`{key}` wants a number, not a whole structure or list", place)
     elif value.type not in _NUMBERS:
@@ -161,7 +169,7 @@ def _one_turn(step: Step, rest: tuple[str | int, ...], scope: Scope) -> Lead:
     index, items = rest[0], scope.value(step.body, "items") if "items" in step.body else None
     if not isinstance(index, int):
         raise UnreachableError(f"`iterations` of the foreach `{step.name}` are counted from 0", 1, example)
-    if isinstance(items, Seq) and index >= len(items):
+    if isinstance(items, Seq) and 0 < len(items) <= index:
         message = (
             f"the foreach `{step.name}` has {len(items)} items: its iterations go from 0 to {len(items) - 1}"
         )

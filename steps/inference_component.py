@@ -9,14 +9,17 @@ from __future__ import annotations
 from typing import Any
 
 from sagewright.compiler.kind import Context, StepKind, Sugar, present, tag_list
+from sagewright.compiler.merge import patch
 from sagewright.compiler.model import Step
 from sagewright.compiler.source import Map, origin
+
+_PLACED = frozenset({"Specification", "Specifications"})
 
 
 def arguments(step: Step, context: Context) -> dict[str, Any]:
     body = step.body
     specification = present(ModelName=body.get("model"), ComputeResourceRequirements=_resources(body) or None)
-    return present(
+    made = present(
         InferenceComponentName=body["name"],
         EndpointName=body["endpoint"],
         VariantName=body.get("variant"),
@@ -24,6 +27,10 @@ def arguments(step: Step, context: Context) -> dict[str, Any]:
         RuntimeConfig=present(CopyCount=body.get("copies", 1)) or None,
         Tags=tag_list(step.tags),
     )
+    if body.get("copies") is None and _PLACED.isdisjoint(patch(made, step.api) if step.api else made):
+        message = f"the step `{step.name}` says nothing of what is placed: it lacks the key `model`"
+        context.error("SW202", message, step.name_origin)
+    return made
 
 
 def _resources(body: Map) -> Map:
@@ -44,4 +51,5 @@ KIND = StepKind(
     request="CreateInferenceComponent",
     properties="DescribeInferenceComponentOutput",
     sugar={"name": Sugar("InferenceComponentName")},
+    named_after={"model": "model", "endpoint": "endpoint"},
 )

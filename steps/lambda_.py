@@ -13,6 +13,8 @@ from typing import Any
 from sagewright.compiler.kind import Context, Function, StepKind, present, seconds
 from sagewright.compiler.model import Step
 from sagewright.compiler.source import key_origin, origin
+from sagewright.compiler.suggest import listing
+from sagewright.steps._job import chosen, refuse
 from sagewright.steps._outputs import OUTPUTS, arguments, output_parameters
 
 _CREATED = ("runtime", "handler", "function_name", "lambda_role", "timeout", "memory_mb")
@@ -26,37 +28,21 @@ def extra(step: Step, context: Context) -> dict[str, Any]:
 
 def _function_arn(step: Step, context: Context) -> str | None:
     body = step.body
-    if ("function" in body) == ("code" in body):
-        at = key_origin(body, "code") if "code" in body else step.name_origin
-        what = "both `function` and `code`" if "code" in body else "either `function` or `code`"
-        verb = "has" if "code" in body else "needs"
-        context.error(
-            "SW208",
-            f"the lambda step `{step.name}` {verb} {what}",
-            at,
-            help="one of them" if "code" in body else None,
-        )
-        return None
-    if "function" in body:
-        for key in _CREATED:
-            if key in body:
-                context.error(
-                    "SW208",
-                    f"`{key}` is for a function made from `code`; `function` exists already",
-                    key_origin(body, key),
-                )
+    source = chosen(body, ("function", "code"), f"the step `{step.name}`", context, step.name_origin)
+    if source == "function":
+        why = "`{}` is for a function made from `code`; `{}` exists already"
+        refuse(body, _CREATED, "function", context, said=why)
         return body["function"]
-    return _created(step, context)
+    return None if source is None else _created(step, context)
 
 
 def _created(step: Step, context: Context) -> str | None:
     body = step.body
-    for key in ("runtime", "handler"):
-        if key not in body:
-            context.error(
-                "SW202", f"a lambda made from `code` lacks the key `{key}`", key_origin(body, "code")
-            )
-            return None
+    missing = [key for key in ("runtime", "handler") if key not in body]
+    if missing:
+        wanted = f"the key{'s' if len(missing) > 1 else ''} {listing(missing)}"
+        context.error("SW202", f"a lambda made from `code` lacks {wanted}", key_origin(body, "code"))
+        return None
     name = body.get("function_name", f"{context.pipeline}-{step.name}")
     if not _NAME.fullmatch(name):
         at = origin(body, "function_name") if "function_name" in body else step.name_origin
@@ -65,12 +51,9 @@ def _created(step: Step, context: Context) -> str | None:
         )
         return None
     timeout = seconds(body.get("timeout", 60))
-    if timeout > MAX_TIMEOUT:
-        context.error(
-            "SW206",
-            f"`timeout` is {timeout} s, the most for a Lambda step is {MAX_TIMEOUT} s",
-            origin(body, "timeout"),
-        )
+    if not 1 <= timeout <= MAX_TIMEOUT:
+        limit = "least is 1 s" if timeout < 1 else f"most for a Lambda step is {MAX_TIMEOUT} s"
+        context.error("SW206", f"`timeout` is {timeout} s, the {limit}", origin(body, "timeout"))
     code = body["code"]
     path = code["dir"] if isinstance(code, dict) else code
     asset = context.function_code(path, origin(body, "code"))

@@ -27,8 +27,13 @@ def arguments(step: Step, context: Context) -> dict[str, Any]:
     if not any(body.get(key) for key in (*ENTITIES, "associations")):
         message = f"the step `{step.name}` records nothing"
         context.error(
-            "SW202", message, step.name_origin, help=f"give it {listing([*ENTITIES, 'associations'])}"
+            "SW202",
+            message,
+            step.name_origin,
+            help=f"give it {listing([*ENTITIES, 'associations'], last='or')}",
         )
+    for key in ENTITIES:
+        _check_names(body, key, context)
     for association in body.get("associations") or ():
         for end in ENDS:
             if isinstance(association.get(end), Map):
@@ -39,6 +44,20 @@ def arguments(step: Step, context: Context) -> dict[str, Any]:
         Contexts=body.get("contexts") or None,
         Associations=body.get("associations") or None,
     )
+
+
+def _check_names(body: Map, key: str, context: Context) -> None:
+    """Source: botocore, CreateArtifact.ArtifactName, and likewise of actions and contexts: "Must be unique to your account
+    in an Amazon Web Services Region"."""
+    member, seen = f"{ENTITIES[key]}Name", set[str]()
+    entities = body.get(key)
+    for entity in entities if isinstance(entities, Seq) else ():
+        name = entity.get(member) if isinstance(entity, Map) else None
+        if isinstance(name, str) and name in seen:
+            message = f"this step makes two {key} called `{name}`"
+            context.error("SW208", message, origin(entity, member), help="give each a name of its own")
+        elif isinstance(name, str):
+            seen.add(name)
 
 
 def _check_end(end: Map, which: str, body: Map, context: Context) -> None:
@@ -55,7 +74,10 @@ def _check_end(end: Map, which: str, body: Map, context: Context) -> None:
         return  # AWS's shape tells
     key = next((key for key, of in ENTITIES.items() if of == kind), None)
     if key is None:
-        context.error("SW204", f"`Type` takes {listing(ENTITIES.values(), last='or')}", origin(end, "Type"))
+        near = nearest(kind, ENTITIES.values()) if isinstance(kind, str) else None
+        help = f"did you mean `{near}`?" if near else None
+        message = f"`Type` takes {listing(ENTITIES.values(), last='or')}"
+        context.error("SW204", message, origin(end, "Type"), help=help)
         return
     names = _names(body, key)
     if names is not None and name not in names:

@@ -18,10 +18,11 @@ from sagewright.compiler.kind import (
     tag_list,
     text_map,
 )
+from sagewright.compiler.merge import patch
 from sagewright.compiler.model import Emitted, Step
-from sagewright.compiler.source import Map, Origin
+from sagewright.compiler.source import Map, Origin, entry_origin, key_origin
 from sagewright.steps._job import chosen, refuse, vpc_config
-from sagewright.steps.containers import Hosting, best_candidate, container, containers
+from sagewright.steps.containers import Hosting, best_candidate, container, containers, refuse_idle_repack
 
 NOT_BESIDE = {
     "image": ("execution",),
@@ -33,7 +34,9 @@ NOT_BESIDE = {
 
 
 def expand(step: Step, context: Context) -> list[Emitted]:
-    return model_steps(step.name, step.body, Hosting.of(step, context), step.name_origin)
+    made = model_steps(step.name, step.body, Hosting.of(step, context), step.name_origin)
+    refuse_idle_repack(step, context, [step.body])
+    return made
 
 
 def model_steps(name: str, body: Map, hosting: Hosting, at: Origin | None, **changes: Any) -> list[Emitted]:
@@ -52,6 +55,8 @@ def model_steps(name: str, body: Map, hosting: Hosting, at: Origin | None, **cha
         EnableNetworkIsolation=network.get("isolation"),
         Tags=tag_list(step.tags),
     )
+    api = changes.get("api", step.api)
+    _check(patch(arguments, api) if api else arguments, body, context)
     return [*before, emitted(step, name, KIND, arguments, cache=None, **changes)]
 
 
@@ -70,9 +75,33 @@ def _containers(body: Map, hosting: Hosting, at: Origin | None) -> tuple[dict[st
         mode = present(Mode=body.get("execution")) or None
         return present(Containers=definitions, InferenceExecutionConfig=mode), before
     definition, before = container(body, hosting)
+    if before and body.get("multi_model"):
+        why = "`{}` serves archives as they are, and this container's `{}` is packed into one archive"
+        refuse(body, ("multi_model",), "code", hosting.context, said=why)
     if body.get("multi_model"):
         definition["Mode"] = "MultiModel"
     return {"PrimaryContainer": definition}, before
+
+
+def _check(asked: dict[str, Any], body: Map, context: Context) -> None:
+    """Report members that lack what they need. Source: SageMaker developer guide, "Create a Multi-Model Endpoint" and
+    "Create a multi-container endpoint"."""
+    container = asked.get("PrimaryContainer")
+    if (
+        isinstance(container, dict)
+        and container.get("Mode") == "MultiModel"
+        and "ModelDataUrl" not in container
+    ):
+        at = entry_origin(container, "Mode") or key_origin(body, "multi_model")
+        message = "a container of several models serves the archives under `model_data`, and there is none"
+        context.error("SW202", message, at)
+    execution, found = asked.get("InferenceExecutionConfig"), asked.get("Containers")
+    if not isinstance(execution, dict) or not isinstance(found, list) or execution.get("Mode") != "Direct":
+        return
+    if any(isinstance(one, dict) and "ContainerHostname" not in one for one in found):
+        at = entry_origin(execution, "Mode") or entry_origin(body, "execution")
+        message = "`Direct` calls each container by its hostname, and there are containers without one"
+        context.error("SW208", message, at, help="write `containers` as a mapping from hostnames")
 
 
 KIND = StepKind(

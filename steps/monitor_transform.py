@@ -57,9 +57,10 @@ def _part(step: Step, name: str, key: str, patch: str, kind: StepKind, context: 
     at = key_origin(step.body, key) or step.name_origin
     own = replace(step, name=name, kind=kind, body=step.body[key], name_origin=at)
     assert kind.arguments is not None, kind.name
+    arguments = kind.arguments(own, context)  # first: it takes out defaults that are for other checks
     extra = kind.extra(own, context) if kind.extra is not None else {}
     api = (step.api or Map()).get(patch)
-    return emitted(step, name, kind, kind.arguments(own, context), extra=extra, api=api)
+    return emitted(step, name, kind, arguments, extra=extra, api=api)
 
 
 def _check_first(step: Step) -> bool:
@@ -101,4 +102,5 @@ KIND = StepKind(
     cacheable=True,
     retryable=JOB_RETRIES,
     longhand={f"{key}.instance": "type" for key in ("transform", *CHECKS)},
+    named_after={"transform.model": "model", "clarify_check.model": "model"},
 )

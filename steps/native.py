@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from sagewright import steps
 from sagewright.compiler.kind import Context, StepKind, emitted
 from sagewright.compiler.model import Emitted, Step
-from sagewright.compiler.source import origin
+from sagewright.compiler.source import Map, origin
 from sagewright.compiler.suggest import nearest
 
 UNVERIFIED: Mapping[str, tuple[str, ...]] = {
@@ -31,7 +31,8 @@ botocore."""
 
 
 def expand(step: Step, context: Context) -> list[Emitted]:
-    extra = {key: value for key, value in step.body.items() if key[:1].isupper()}  # ours are in lower case
+    beside = {key: value for key, value in step.body.items() if key[:1].isupper()}  # ours are in lower case
+    extra = Map(beside, step.body.node)
     type = step.body["type"]
     kind = steps.of_type(type) or KIND
     if kind is KIND and type not in UNVERIFIED:

@@ -17,14 +17,13 @@ from sagewright.compiler.kind import (
     Sugar,
     in_full,
     present,
-    seconds,
     tag_list,
     text_map,
 )
 from sagewright.compiler.model import Step
 from sagewright.compiler.source import Map, key_origin, origin
 from sagewright.steps._code import file_uri
-from sagewright.steps._job import NOT_IN_EXPERIMENTS, cluster, vpc_config
+from sagewright.steps._job import NOT_IN_EXPERIMENTS, cluster, longest_run, vpc_config
 
 CHANNEL = "sagemaker_headless_execution_pipelinestep"
 SCHEDULER = "amazon_sagemaker_scheduler"
@@ -41,7 +40,7 @@ def arguments(step: Step, context: Context) -> dict[str, Any]:
     return present(
         RoleArn=context.role(),
         RetryStrategy=present(MaximumRetryAttempts=body.get("max_attempts")) or None,
-        StoppingCondition=present(MaxRuntimeInSeconds=seconds(body.get("max_runtime", MAX_RUNTIME))) or None,
+        StoppingCondition=present(MaxRuntimeInSeconds=longest_run(body, MAX_RUNTIME, context)) or None,
         EnableInterContainerTrafficEncryption=network.get("encrypt_traffic"),
         EnableNetworkIsolation=network.get("isolation"),
         AlgorithmSpecification={

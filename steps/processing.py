@@ -2,7 +2,7 @@
 
 Inputs are copied or streamed into the container, outputs are uploaded from it. A report is a JSON file in an output:
 conditions and later steps read values from it. `code: {dir, entry}` packs a directory; its `requirements.txt` is
-installed before the entry runs.
+installed before the entry runs. A script for an image of Spark is started by `command: [smspark-submit]`.
 """
 
 from __future__ import annotations
@@ -152,6 +152,11 @@ def _input(name: str, entry: Map, context: Context) -> dict[str, Any] | None:
     if source is None:
         return None
     if source == "source":
+        if entry.get("compression") == "Gzip" and entry.get("mode") in (None, "File"):
+            message = (
+                f"`compression: Gzip` is for the mode Pipe, and the input `{name}` is read in the mode File"
+            )
+            context.error("SW208", message, key_origin(entry, "compression"), help="write `mode: Pipe`")
         return _s3_input(name, entry["source"], path, entry)
     refuse(entry, ("compression", "data_type"), source, context)
     dataset = {
@@ -204,11 +209,13 @@ def _output(step: str, name: str, entry: Map, context: Context) -> dict[str, Any
 
 def extra(step: Step, context: Context) -> dict[str, Any]:
     reports, outputs = step.body.get("reports") or Map(), step.body.get("outputs") or Map()
-    files = [
-        _property_file(name, report, outputs, context)
-        for name, report in reports.items()
-        if chosen(report, ("output", "uri"), f"the report `{name}`", context, own_origin(report)) == "output"
-    ]
+    files: list[dict[str, Any]] = []
+    for name, report in reports.items():
+        key = chosen(report, ("output", "uri"), f"the report `{name}`", context, own_origin(report))
+        if key == "output":
+            files.append(_property_file(name, report, outputs, context))
+        elif key == "uri":
+            refuse(report, ("file",), "uri", context)
     return present(PropertyFiles=files or None)
 
 

@@ -1,7 +1,7 @@
 """Register a model: a new version in a model package group.
 
-The group's tags hold for its versions, so the step has none of its own. Inference code is handled as in `model`.
-Source: CreateModelPackage in the SageMaker API reference.
+The group's tags hold for its versions, so the step has none of its own: "you cannot supply a tag argument". Inference
+code is handled as in `model`. Source: CreateModelPackage in the SageMaker API reference.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sagewright.compiler.kind import STEP_RETRIES, Context, StepKind, Sugar, emi
 from sagewright.compiler.model import Emitted, Step
 from sagewright.compiler.source import Map
 from sagewright.steps._job import chosen, refuse
-from sagewright.steps.containers import Hosting, container, containers
+from sagewright.steps.containers import Hosting, container, containers, refuse_idle_repack
 
 METRICS = {
     "model_quality": ("ModelQuality", {"statistics": "Statistics", "constraints": "Constraints"}),
@@ -44,6 +44,7 @@ def expand(step: Step, context: Context) -> list[Emitted]:
     instances = [*body.get("inference_instances", ()), *body.get("transform_instances", ())]
     hosting = Hosting.of(step, context, instances=instances, registered=True)
     definitions, before = _containers(body, hosting)
+    refuse_idle_repack(step, context, [body])
     return [*before, emitted(step, step.name, KIND, _arguments(body, definitions))]
 
 
@@ -107,6 +108,7 @@ KIND = StepKind(
     longhand={"code": "entry"},
     refused={
         "ModelPackageName": ("SW608", "a step registers versions of a group, and no package by itself"),
+        "Tags": ("SW608", "a version has the tags of its group, and AWS takes none beside a group"),
         "CertifyForMarketplace": (
             "SW608",
             "the SDK takes it out of what it emits, since Pipelines refuses it",

@@ -10,13 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sagewright.compiler.expression import EXPRESSIONS
-from sagewright.compiler.images import frameworks
+from sagewright.compiler.expression import EXPRESSIONS, StepRef
+from sagewright.compiler.images import UNKNOWN, frameworks
 from sagewright.compiler.kind import (
     JOB_RETRIES,
     Context,
+    Scope,
     StepKind,
     Sugar,
+    UnavailableError,
     as_text,
     present,
     seconds,
@@ -29,13 +31,16 @@ from sagewright.compiler.types import Type
 from sagewright.steps import _script_mode as script_mode
 from sagewright.steps._channels import channels, code_channel
 from sagewright.steps._code import archive_uri, file_uri
-from sagewright.steps._distribution import distribution, is_smp_v2
+from sagewright.steps._distribution import Machines, distribution, is_smp_v2
+from sagewright.steps._groups import check_distinct
 from sagewright.steps._job import (
     NOT_IN_EXPERIMENTS,
     VOLUME_GB,
     argument_list,
     chosen,
     cluster,
+    is_default,
+    longest_run,
     refuse,
     text_list,
     vpc_config,
@@ -45,6 +50,9 @@ from sagewright.steps._monitoring import monitoring
 MAX_RUNTIME = 3600
 """Seconds."""
 SMP_IMAGE = "pytorch-smp"
+ALIKE = ("type", "count")
+"""Members of `instance` that say what instances there are, and so stand in place of `groups`."""
+MODEL_DATA = "ModelArtifacts.S3ModelArtifacts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +71,7 @@ def arguments(step: Step, context: Context) -> dict[str, Any]:
 def job(step: Step, context: Context, *, channel_mode: Any) -> dict[str, Any]:
     """The job that `step` describes; `channel_mode` is written at channels that say nothing, if it is given."""
     body = step.body
+    _give_way(body)
     image = _image(step, context)
     program = _program(body, image, context)
     network = body.get("network") or Map()
@@ -110,7 +119,7 @@ def _checkpoints(checkpoints: Map | None) -> dict[str, Any] | None:
 
 def _stopping(body: Map, context: Context) -> dict[str, Any]:
     spot = body.get("spot") or Map()
-    runtime, wait = seconds(body.get("max_runtime", MAX_RUNTIME)), seconds(spot.get("max_wait"))
+    runtime, wait = longest_run(body, MAX_RUNTIME, context), seconds(spot.get("max_wait"))
     if isinstance(runtime, int) and isinstance(wait, int) and 0 < wait < runtime:
         message = (
             f"`max_wait` ({wait} s) must not be shorter than `max_runtime` ({runtime} s), which it includes"
@@ -120,6 +129,20 @@ def _stopping(body: Map, context: Context) -> dict[str, Any]:
 
 
 # -- image and instances ----------------------------------------------------------------------------------------------
+
+
+def _give_way(body: Map) -> None:
+    """Take out what only a default says of the instances, where the step says it itself: `groups`, or the type and the
+    count of `instance`."""
+    instance = body.get("instance")
+    if not body.get("groups") or not isinstance(instance, Map):
+        return
+    alike = {key: is_default(instance, key, body) for key in ALIKE if instance.get(key) is not None}
+    if not is_default(body, "groups"):
+        kept = {key: value for key, value in instance.items() if not alike.get(key)}
+        body["instance"] = Map(kept, instance.node)
+    elif not all(alike.values()):
+        del body["groups"]
 
 
 def _image(step: Step, context: Context) -> Any:
@@ -163,7 +186,8 @@ def _resources(step: Step, context: Context) -> dict[str, Any]:
         chosen(body, ("instance", "groups"), f"the step `{step.name}`", context, step.origin)
         made = cluster(body, context) if "instance" in body else {}
         return {**made, **present(KeepAlivePeriodInSeconds=keep_alive)}
-    refuse(instance, ("type", "count"), "groups", context)
+    refuse(instance, ALIKE, "groups", context)
+    check_distinct(body["groups"], context)
     return present(
         InstanceGroups=[_group(group) for group in body["groups"]],
         VolumeSizeInGB=instance.get("volume_gb", VOLUME_GB),
@@ -227,7 +251,7 @@ def _has_toolkit(body: Map, image: Any, context: Context) -> bool:
             "the image is none of SageMaker's framework images: `command` must say how its `code` is run"
         )
         context.error("SW202", message, at, notes=("the code arrives in /opt/ml/input/data/code",))
-    elif name not in script_mode.FRAMEWORKS and name in frameworks():
+    elif name not in script_mode.FRAMEWORKS and name in frameworks() and image != UNKNOWN:
         context.error("SW208", f"`{name}` is an algorithm that runs no `code`", at)
     return name in script_mode.FRAMEWORKS
 
@@ -241,10 +265,7 @@ def _short_name(image: Any) -> str | None:
 
 def _script_mode(body: Map, framework: script_mode.Framework | None, context: Context) -> _Program:
     submitted = script_mode.submission(body["code"], context)
-    types = _instance_types(body)
-    given = body.get("distribution") or Map()
-    instance = None if body.get("groups") or not types else types[0]
-    settings = distribution(given, instance, types, _instance_count(body), framework, context)
+    settings = distribution(body.get("distribution") or Map(), _machines(body), framework, context)
     if submitted is None:
         return _Program(None)
     isolated = (body.get("network") or Map()).get("isolation") not in (None, False)
@@ -257,10 +278,24 @@ def _script_mode(body: Map, framework: script_mode.Framework | None, context: Co
     )
 
 
+def _machines(body: Map) -> Machines:
+    types, groups = _instance_types(body), body.get("groups") or []
+    return Machines(types, None if groups or not types else types[0], _instance_count(body), groups)
+
+
 def _input_data(body: Map, program: _Program, mode: Any, context: Context) -> list[dict[str, Any]]:
-    inputs = body.get("inputs")
-    made = channels(inputs, mode, context)
-    return made if program.code is None else [*made, code_channel(program.code, inputs, context)]
+    made = channels(body, mode, context)
+    return made if program.code is None else [*made, code_channel(program.code, body.get("inputs"), context)]
+
+
+def _model_data(step: Step, index: int, scope: Scope) -> StepRef:
+    """The archive with the model. Of files that are not packed, S3ModelArtifacts is the prefix."""
+    changed = (step.api or Map()).get("OutputDataConfig")
+    compression = changed.get("CompressionType") if isinstance(changed, Map) else None
+    if (compression or step.body.get("compression")) == "NONE":
+        message = f"its output is not one archive; `{MODEL_DATA}` is the prefix of its files"
+        raise UnavailableError(message)
+    return StepRef(step.name, MODEL_DATA, Type.STRING)
 
 
 def _metric_names(body: Map) -> Mapping[str, Type | None] | None:
@@ -277,7 +312,7 @@ KIND = StepKind(
     omits=("TrainingJobName",),
     properties="DescribeTrainingJobResponse",
     sugar={
-        "model_data": Sugar("ModelArtifacts.S3ModelArtifacts"),
+        "model_data": Sugar(MODEL_DATA, make=_model_data),
         "output": Sugar("OutputDataConfig.S3OutputPath"),
         "job_name": Sugar("TrainingJobName"),
         "metrics": Sugar("FinalMetricDataList['{}'].Value", Type.FLOAT, names=_metric_names),

@@ -11,12 +11,16 @@ from typing import Any
 
 from sagewright.compiler.kind import JOB_RETRIES, Context, StepKind, Sugar, present, tag_list, text_map
 from sagewright.compiler.model import Step
-from sagewright.compiler.source import Map
+from sagewright.compiler.source import Map, origin
 from sagewright.steps._job import NOT_IN_EXPERIMENTS
+
+PAYLOAD_MB = 100
+"""What all requests that are sent at once to an instance may hold."""
 
 
 def arguments(step: Step, context: Context) -> dict[str, Any]:
     body = step.body
+    _check_batches(step, context)
     return present(
         ModelName=body["model"],
         MaxConcurrentTransforms=body.get("max_concurrency"),
@@ -34,6 +38,23 @@ def arguments(step: Step, context: Context) -> dict[str, Any]:
         Environment=text_map(body.get("environment")),
         Tags=tag_list(step.tags),
     )
+
+
+def _check_batches(step: Step, context: Context) -> None:
+    """Source: botocore, CreateTransformJob.BatchStrategy and MaxPayloadInMB. (AWS's own examples have SingleRecord for
+    whole files.)"""
+    body, given = step.body, (step.api or Map()).get("TransformInput")
+    is_split = body.get("split", "None") != "None" or (isinstance(given, Map) and "SplitType" in given)
+    if body.get("strategy") == "MultiRecord" and not is_split:
+        message = (
+            "`MultiRecord` puts several records into a request, and `split` does not say what a record is"
+        )
+        help = "`split: Line`, or how else files are cut into records"
+        context.error("SW208", message, origin(body, "strategy"), help=help)
+    payload, together = body.get("max_payload_mb"), body.get("max_concurrency")
+    if isinstance(payload, int) and isinstance(together, int) and payload * together > PAYLOAD_MB:
+        message = f"{together} requests at once of {payload} MB each are more than {PAYLOAD_MB} MB"
+        context.error("SW206", message, origin(body, "max_payload_mb"))
 
 
 def _input(body: Map) -> dict[str, Any]:
@@ -72,4 +93,5 @@ KIND = StepKind(
     retryable=JOB_RETRIES,
     longhand={"instance": "type"},
     refused=NOT_IN_EXPERIMENTS,
+    named_after={"model": "model"},
 )

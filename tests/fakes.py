@@ -112,7 +112,7 @@ class FakeContext:
             )
         except images.ImageError as error:
             self.error(error.code, error.message, at, help=error.help)
-            return "none/none"
+            return images.UNKNOWN
 
     def path_of(self, path: str, at: Origin | None) -> Path | None:
         return self.root / path

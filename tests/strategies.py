@@ -10,6 +10,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from sagewright.compiler.condition_parser import parse_condition
+from sagewright.compiler.conditions import decided, normalise
+
 SKLEARN = "246618743249.dkr.ecr.us-west-2.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
 XGBOOST = "246618743249.dkr.ecr.us-west-2.amazonaws.com/sagemaker-xgboost:1.7-1"
 SCRIPT = "script.py"
@@ -255,9 +258,14 @@ class Maker:
     # -- conditions
 
     def condition(self, name: str, scope: _Scope, depth: int) -> dict[str, Any]:
-        clauses = [self.clause(scope, 0) for _ in range(self.rng.randint(1, 3))]
+        decides: bool | None = True
+        clauses, text = list[Any](), ""
+        while decides is not None:  # no condition may be constant
+            clauses = [self.clause(scope, 0) for _ in range(self.rng.randint(1, 3))]
+            text = " and ".join(written(clause) for clause in clauses)
+            decides = decided(normalise(parse_condition(text)))
         self.clauses[name] = clauses
-        body = {"kind": "condition", "if": " and ".join(written(clause) for clause in clauses)}
+        body = {"kind": "condition", "if": text}
         branches = self.rng.choice((["then"], ["else"], ["then", "else"]))
         return {**body, **{b: self.steps(scope.inner(), depth + 1, self.rng.randint(1, 2)) for b in branches}}
 

@@ -10,6 +10,7 @@ import click
 
 from sagewright.compiler.commands.form import format_option
 from sagewright.compiler.commands.session import CHANGES
+from sagewright.compiler.commands.subject import read_definition
 from sagewright.compiler.commands.where import Where, aws_options, compile_one
 
 
@@ -64,10 +65,7 @@ def _definition(operand: str, at: Where) -> str:
     )
     path = Path(text)
     if path.suffix == ".json" and path.is_file():
-        try:
-            return path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise Refused(f"cannot read {path}: {error}") from None
+        return read_definition(path)
     if path.is_file() or (path / "pipeline.yaml").is_file():
         options = replace(at.options, target=behind) if behind else at.options
         return compile_one(path, options).definition

@@ -26,6 +26,8 @@ def command(name: str | None, timezone: str) -> None:
     if name is None:
         for code, about in CODES.items():
             click.echo(f"{code}  {about.severity:<8} {about.title}")
+        click.echo(f"\nKinds of steps: {', '.join(steps.names())}")
+        click.echo("Schedules: in quotes, for example 'cron(0 3 * * ? *)' or 'rate(1 day)'")
         return
     if name.upper() in CODES:
         click.echo(page(name.upper()))

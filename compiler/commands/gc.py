@@ -65,11 +65,12 @@ def command(at: Where, older_than: timedelta, dry_run: bool, yes: bool) -> int:
     for version in versions:
         click.echo(str(version))
     total = sum(item.size for item in found)
-    click.echo(f"{len(found)} objects, {total:,} bytes, that nothing refers to")
-    count = f"{len(found)} objects"
+    count = _counted(len(found), "object")
+    click.echo(f"{count}, {total:,} bytes, that nothing refers to")
     if versions:
-        click.echo(f"{len(versions)} versions of Lambda functions that nothing refers to")
-        count += f" and {len(versions)} versions"
+        counted = _counted(len(versions), "version")
+        click.echo(f"{counted} of Lambda functions that nothing refers to")
+        count += f" and {counted}"
     if (found or versions) and not dry_run and confirm(f"Delete {count}?", yes):
         collect.collect(place, found, at.clients)
         collect.discard(versions, at.clients)
@@ -77,14 +78,18 @@ def command(at: Where, older_than: timedelta, dry_run: bool, yes: bool) -> int:
     return 0
 
 
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
 def _needed(at: Where) -> frozenset[str]:
     """What the project's files need. Raises Refused where they do not compile."""
     from sagewright.compiler import collect
     from sagewright.compiler.plan import Refused
 
-    results, _ = load([], at.options)
+    results, diagnostics = load([], at.options)
     compiled = [result.compilation for result in results if result.compilation is not None]
-    if len(compiled) != len(results):
+    if len(compiled) != len(results) or any(d.code == "SW801" for d in diagnostics):
         raise Refused(
             "not every pipeline of the project compiles: what they need is not known", "run `check`"
         )

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from sagewright import steps
+from sagewright.compiler.commands.options import place
 from sagewright.compiler.output import write_all
 from sagewright.compiler.project import FILE
 from sagewright.compiler.suggest import listing, nearest
@@ -20,7 +21,7 @@ from sagewright.schemas import bundle
 SCHEMA_FILE = "sagewright.schema.json"
 _NOT_COPIED = re.compile(r"__pycache__|\.pyc$|^definition\.golden\.json$|^data$|^__init__\.py$")
 _PROJECT = """\
-# The project: what its pipelines share. Reference: `sagewright explain`, and the guide's page on projects.
+# The project: what its pipelines share. All its keys: `sagewright schema --project`.
 version: 1
 region: {region}
 bucket: {bucket}          # where code and definitions are uploaded
@@ -31,7 +32,7 @@ targets:
     account: "{account}"
   # prod: {{account: "210987654321", region: eu-west-1, bucket: my-bucket-prod, name_suffix: -prod}}
 # What `sagewright run` finds on this machine in place of S3:
-# local: {{data: {{"s3://{bucket}/breast-cancer/": pipelines/breast-cancer/data}}}}
+# local: {{data: {{"s3://{bucket}/<prefix>/": {pipeline}/data}}}}
 """
 _IGNORED = "build/\n.sagewright/\n"
 
@@ -49,10 +50,14 @@ _IGNORED = "build/\n.sagewright/\n"
     "--name", metavar="NAME", help="Name of the pipeline and its folder; the template's by default."
 )
 @click.option("--list", "list_", is_flag=True, help="List the templates.")
-@click.option("--region", default="us-west-2", show_default=True)
-@click.option("--bucket", default="my-bucket", show_default=True)
+@click.option("--region", default="us-west-2", show_default=True, callback=place)
+@click.option("--bucket", default="my-bucket", show_default=True, callback=place)
 @click.option(
-    "--role", metavar="ARN", default="arn:aws:iam::123456789012:role/SageMakerRole", show_default=True
+    "--role",
+    metavar="ARN",
+    default="arn:aws:iam::123456789012:role/SageMakerRole",
+    show_default=True,
+    callback=place,
 )
 def command(
     folder: Path, template: str, name: str | None, list_: bool, region: str, bucket: str, role: str
@@ -82,7 +87,13 @@ def command(
     account = parts[4] if len(parts) > 4 and parts[4].isdigit() else "123456789012"
     files = dict(_files(folder, template, name))
     if not (folder / FILE).exists():
-        files[folder / FILE] = _PROJECT.format(region=region, bucket=bucket, role=role, account=account)
+        files[folder / FILE] = _PROJECT.format(
+            region=region,
+            bucket=bucket,
+            role=role,
+            account=account,
+            pipeline=f"pipelines/{name or template}",
+        )
         if not (folder / ".gitignore").exists():
             files[folder / ".gitignore"] = _IGNORED
     if not (folder / SCHEMA_FILE).exists():
@@ -118,12 +129,21 @@ def _files(folder: Path, template: str, name: str | None) -> Iterator[tuple[Path
     target = folder / "pipelines" / (name or template)
     for parts, file in _walk(root, ()):
         text = file.read_text(encoding="utf-8")
+        if name is not None:
+            text = _renamed(text, template, name)
         if parts == ("pipeline.yaml",):
             if name is not None:
                 text = re.sub(r"(?m)^name: .*$", f"name: {name}", text, count=1)
             if "yaml-language-server" not in text:
                 text = f"# yaml-language-server: $schema=../../{SCHEMA_FILE}\n{text}"
         yield target.joinpath(*parts), text
+
+
+def _renamed(text: str, template: str, name: str) -> str:
+    """The text of a file with the pipeline's new name, where it stands for the pipeline or its folder. What the pipeline
+    itself calls so (keys in S3, groups, endpoints) is left alone."""
+    called = rf"(?m)^(# ){template}$|(pipelines/|--pipeline-name ){template}(?![\w-])"
+    return re.sub(called, lambda found: f"{found[1] or found[2]}{name}", text)
 
 
 def _walk(folder: Traversable, parts: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Traversable]]:

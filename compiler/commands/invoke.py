@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from sagewright.compiler.commands.here import home, shown
-from sagewright.compiler.commands.options import Options
+from sagewright.compiler.commands.options import Options, place
 from sagewright.compiler.commands.session import REFUSED, complain
 from sagewright.compiler.commands.where import handled, where
 from sagewright.compiler.project import Overrides
@@ -40,7 +40,7 @@ _HEADERS = {
 @click.option(
     "--target", "-t", metavar="NAME", help="An endpoint in AWS, as this target of the project sees it."
 )
-@click.option("--region", metavar="REGION", help="An endpoint in AWS, in this region.")
+@click.option("--region", metavar="REGION", callback=place, help="An endpoint in AWS, in this region.")
 @click.option("--endpoint-url", metavar="URL", help="In place of AWS's endpoints.")
 @click.pass_context
 def command(

@@ -10,6 +10,7 @@ import click
 
 from sagewright.compiler.commands.form import format_option
 from sagewright.compiler.commands.here import handled, home
+from sagewright.compiler.commands.session import REFUSED, complain
 
 
 @click.command("models")
@@ -40,9 +41,13 @@ def command(
         found = registry.approve(f"{group}/{version}", approval, note)
         click.echo(f"{found['ModelPackageArn']}: {found['ModelApprovalStatus']}")
         return 0
+    there = registry.path.exists()  # looking makes nothing
+    if group is not None and not there:
+        complain(f"there is no model package group `{group}` on this machine")
+        return REFUSED
     if group is not None:
         registry.require_group(group)
-    packages = registry.packages(group)
+    packages = registry.packages(group) if there else []
     if format_ == "json":
         click.echo(json.dumps(packages, indent=1))
         return 0

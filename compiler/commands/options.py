@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -52,19 +53,52 @@ def compile_options(command: Callable[..., Any]) -> Callable[..., Any]:
     wrapped.__click_params__ = list(getattr(command, "__click_params__", []))  # type: ignore[attr-defined]
     for option in reversed(
         (
-            click.argument("paths", nargs=-1, type=click.Path()),
+            click.argument("paths", nargs=-1, type=click.Path(), callback=_named),
             click.option("--target", "-t", metavar="NAME", help=TARGETS_HELP),
             click.option(
                 "--var", metavar="K=V", multiple=True, help="Set a declared variable; may be repeated."
             ),
-            click.option("--region", metavar="REGION", help="Over the target's region."),
-            click.option("--bucket", metavar="BUCKET", help="Over the target's bucket."),
-            click.option("--prefix", metavar="PREFIX", help="Over the target's key prefix."),
-            click.option("--role", metavar="ARN", help="Over the pipeline's role."),
+            *place_options(),
+            click.option("--role", metavar="ARN", callback=place, help="Over the pipeline's role."),
         )
     ):
         wrapped = option(wrapped)
     return wrapped
+
+
+def place_options() -> list[Callable[..., Any]]:
+    """--region, --bucket and --prefix."""
+    return [
+        click.option("--region", metavar="REGION", callback=place, help="Over the target's region."),
+        click.option("--bucket", metavar="BUCKET", callback=place, help="Over the target's bucket."),
+        click.option("--prefix", metavar="PREFIX", callback=place, help="Over the target's key prefix."),
+    ]
+
+
+def place(_ctx: click.Context, param: click.Parameter, text: str | None) -> str | None:
+    """The value of such an option, held against the pattern of the project file's key of that name."""
+    if text is not None:
+        from sagewright import schemas
+
+        key = schemas.load("project")["properties"][param.name]
+        if not re.search(key["pattern"], text):
+            example = "".join(f", as {e} is" for e in key.get("examples", ()))
+            raise click.BadParameter(f"`{text}` is no {_CALLED[param.name or '']}{example}")
+    return text
+
+
+_CALLED = {
+    "region": "region",
+    "bucket": "bucket's name",
+    "prefix": "key prefix: those have no slash at their ends",
+    "role": "role's ARN",
+}
+
+
+def _named(_ctx: click.Context, _param: click.Parameter, paths: tuple[str, ...]) -> tuple[str, ...]:
+    if "" in paths:  # a variable that is not set, in a script: not the whole project
+        raise click.BadParameter("an empty path")
+    return paths
 
 
 def diagnostics_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -41,6 +41,14 @@ _TAIL = 20
 """Lines of a failed step's log that are shown."""
 
 
+def _mounts(_ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...]) -> tuple[str, ...]:
+    for text in texts:
+        uri, equals, path = text.partition("=")
+        if not (uri.startswith("s3://") and equals and path):
+            raise click.BadParameter(f"data is given as s3://bucket/key=path, not `{text}`")
+    return texts
+
+
 @click.command("run")
 @compile_options
 @click.option("--param", multiple=True, metavar="NAME=VALUE", help="A parameter of the pipeline.")
@@ -48,6 +56,7 @@ _TAIL = 20
     "--data",
     multiple=True,
     metavar="URI=PATH",
+    callback=_mounts,
     help="A file or folder that stands for what lies at an S3 URI.",
 )
 @click.option("--stub", metavar="FILE", help="Results of steps that are not to run here; see `simulate`.")
@@ -89,7 +98,8 @@ def command(
     PATHS is one pipeline file, its folder, or any definition's JSON. Processing, training, transform, model, register,
     deploy, lambda and callback steps are carried out by SageMaker's container contract, each image as the Python
     environment that the project file gives it. S3 is the folder `.sagewright/s3`, the registry and the endpoints are
-    local too. What has not changed since an earlier run is not run again. Ctrl-C stops every step; `--resume` goes on.
+    local too. What has not changed since an earlier run is not run again. Ctrl-C stops every step, but waits, as
+    SageMaker does, for the answers of callback steps; again, it ends at once. `--resume` goes on.
 
     \b
     Examples:
@@ -162,8 +172,8 @@ def _resume(ctx: click.Context, number: str, how: dict[str, Any]) -> int:
     run = runs.newest() if number == "last" else runs.find(number)
     if run.status in _FINE:
         raise click.ClickException(f"run {run.id} is {run.status}: there is nothing left to do")
-    how |= {name: run.given[name] for name in _KEPT if not how[name]} | {
-        "data": [*run.given["data"], *how["data"]]
+    how |= {name: run.given[name] for name in _KEPT if name in run.given and not how[name]} | {
+        "data": [*run.given.get("data", ()), *how["data"]]
     }
     place = replace(
         _place(Path.cwd(), how, None), functions=run.functions(), region=run.region, account=run.account
@@ -218,7 +228,7 @@ def _carry_out(
     executor.changed = _watcher(run, execution, executor, lambda: show(as_seen(execution)))
     clock = SystemClock()
     try:
-        with _interruptible(executor):
+        with _interruptible(execution, executor):
             proceed(execution, executor, clock, begin(clock.now()))
     finally:
         executor.close()
@@ -244,7 +254,7 @@ def _watcher(
 
 
 @contextmanager
-def _interruptible(executor: LocalExecutor) -> Generator[None]:
+def _interruptible(execution: Execution, executor: LocalExecutor) -> Generator[None]:
     """Ctrl-C and SIGTERM stop the run, and its steps with it; a second one ends it at once."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -256,6 +266,9 @@ def _interruptible(executor: LocalExecutor) -> Generator[None]:
             raise KeyboardInterrupt
         asked.append(number)
         click.echo("\nstopping every step (again to end at once)", err=True)
+        for step in _unanswered(execution):
+            answer = f"sagewright callback {step} --success NAME=VALUE ... | --failure REASON"
+            click.echo(f"waiting, as SageMaker does, for `{step}` to be answered: {answer}", err=True)
         executor.ask_to_stop()
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -264,6 +277,14 @@ def _interruptible(executor: LocalExecutor) -> Generator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _unanswered(execution: Execution) -> list[str]:
+    """The callback steps that wait: StopPipelineExecution leaves them to their answers."""
+    from sagewright.compiler.engine.state import Status
+
+    records = execution.records.values()
+    return [r.name for r in records if r.type == "Callback" and r.status is Status.EXECUTING]
 
 
 def _conclude(run: Run, execution: Execution, place: Workplace, format_: str) -> int:

@@ -75,17 +75,14 @@ def _list(runs: Runs, count: int, format_: str) -> int:
     if format_ == "json":
         click.echo(json.dumps([as_json(run) for run in found], indent=1))
         return 0
+    if not found:
+        click.echo("no runs: `sagewright run` makes one", err=True)
     width = max((len(run.pipeline) for run in found), default=0)
     for run in found:
-        started = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.started)) if run.started else ""
+        started = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.started))
         took = seconds(run.ended - run.started) if run.ended is not None else ""
-        click.echo(f"{run.id}  {started:19}  {run.pipeline:{width}}  {_status(run):11}  {took:>9}".rstrip())
+        click.echo(f"{run.id}  {started:19}  {run.pipeline:{width}}  {run.standing:11}  {took:>9}".rstrip())
     return 0
-
-
-def _status(run: Run) -> str:
-    """A run that nobody carries on any more was interrupted."""
-    return "Interrupted" if run.ended is None and not run.is_held else run.status
 
 
 def _show(run: Run, format_: str) -> int:
@@ -107,7 +104,10 @@ def _log(run: Run, step: str, attempt: int | None) -> int:
 
     path = run.log(step, attempt)
     if path is None:
-        known = [record.name for record in run.records()]
+        attempts = {record.name: len(record.attempts) for record in run.records()}
+        known = list(attempts)
+        if step in known and attempt is not None and attempt > attempts[step]:
+            raise click.ClickException(f"step `{step}` has no attempt {attempt}: it had {attempts[step]}")
         near = nearest(step, known)
         if step in known:
             which = f"in attempt {attempt}" if attempt else "so far"

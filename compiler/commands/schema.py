@@ -52,6 +52,8 @@ def command(kind: str | None, project: bool, component: bool, tests: bool, outpu
     if output is None:
         click.echo(text, nl=False)
         return
+    if output.is_dir():
+        raise click.UsageError(f"{output} is a directory: name a file in it")
     try:
         write_all({output: text})
     except OSError as error:

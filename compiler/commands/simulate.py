@@ -108,12 +108,7 @@ def command(
       sagewright simulate pipelines/churn --scenario busy.yaml --runs 10000 --prices prices.yaml
       sagewright simulate definition.json --explore
     """
-    if explore and runs:
-        raise click.UsageError("--explore and --runs do not go together")
-    if prices and not runs:
-        raise click.UsageError("--prices is for --runs")
-    if given["fail_rate"] and not runs:
-        raise click.UsageError("--fail-rate is for --runs: nothing is drawn otherwise")
+    _require_together(ctx)
     subject = one_subject(ctx, paths, options)
     assumed = given_for(ctx, subject, scenario, assumptions(subject.names, **given))
     costs = _prices(ctx, prices)
@@ -127,6 +122,25 @@ def command(
         ctx.exit(_once(subject, assumed, format_))
     except Refused as error:
         raise click.UsageError(f"SageMaker refuses: {error}") from None
+
+
+_ONLY_WITH = {"prices": "runs", "fail_rate": "runs", "seed": "runs", "failures": "explore", "cap": "explore"}
+_NOT_WITH = {"explore": ("runs", "after", "select", "stop_at")}
+
+
+def _require_together(ctx: click.Context) -> None:
+    """Refuse options that would be passed over."""
+    names = {p.name: p.opts[-1] for p in ctx.command.params if p.name}
+    given = {
+        name for name in names if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    }
+    for name, other in _ONLY_WITH.items():
+        if name in given and other not in given:
+            raise click.UsageError(f"{names[name]} is for {names[other]}")
+    for name, others in _NOT_WITH.items():
+        for other in others:
+            if {name, other} <= given:
+                raise click.UsageError(f"{names[name]} and {names[other]} do not go together")
 
 
 def _prices(ctx: click.Context, path: Path | None) -> Prices | None:

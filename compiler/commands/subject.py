@@ -10,7 +10,7 @@ import click
 from sagewright.compiler.commands.assumptions import read_given
 from sagewright.compiler.commands.options import Options, exit_code, load, report
 from sagewright.compiler.compilation import Compilation
-from sagewright.compiler.definition import DefinitionError
+from sagewright.compiler.definition import DefinitionError, parse
 from sagewright.compiler.diagnostics import Diagnostic, Sink
 from sagewright.compiler.driver import Result
 from sagewright.compiler.engine.blueprint import blueprint
@@ -18,6 +18,7 @@ from sagewright.compiler.engine.given import Given, Names
 from sagewright.compiler.graph import Program
 from sagewright.compiler.project import display
 from sagewright.compiler.source import Map
+from sagewright.compiler.suggest import listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +74,28 @@ def given_for(ctx: click.Context, subject: Subject, scenario: str | None, flags:
     return found
 
 
-def _of_definition(path: Path) -> Subject:
+def read_definition(path: Path) -> str:
+    """The text of a file that holds a definition. Raises click's exception where it does not."""
     shown = display(path)
     try:
-        plan = blueprint(path.read_text(encoding="utf-8"))
-        return Subject(Names(plan, pipeline=path.stem), {}, path)
+        text = path.read_text(encoding="utf-8")
+        lacking = [key for key in ("Version", "Steps") if key not in parse(text)]
     except (OSError, UnicodeDecodeError) as error:
         raise click.ClickException(
             f"cannot read {shown}: {getattr(error, 'strerror', None) or error}"
         ) from None
+    except DefinitionError as error:
+        raise click.ClickException(f"{shown} is no definition: {error}") from None
+    if lacking:
+        raise click.ClickException(f"{shown} is no definition: it has no {listing(lacking)}")
+    return text
+
+
+def _of_definition(path: Path) -> Subject:
+    shown, text = display(path), read_definition(path)
+    try:
+        plan = blueprint(text)
+        return Subject(Names(plan, pipeline=path.stem), {}, path)
     except DefinitionError as error:
         raise click.ClickException(f"{shown} cannot be executed: {error}") from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ import click
 
 from sagewright.compiler.commands.options import Options, compile_options, exit_code, report
 from sagewright.compiler.commands.subject import Subject, subjects
-from sagewright.compiler.diagnostics import Diagnostic, Sink
+from sagewright.compiler.diagnostics import Diagnostic, Sink, Span
 from sagewright.compiler.driver import Result, find_pipelines
 from sagewright.compiler.engine.coverage import Coverage, coverage
 from sagewright.compiler.engine.keywords import Matcher, matcher
@@ -126,9 +127,10 @@ def collect(paths: list[Path], options: Options, wanted: Matcher | None = None) 
     """Find, read and check tests. Raises click's UsageError for a test that is not there."""
     found = Collected()
     sink = Sink()
-    chosen = _files(paths, sink)
+    chosen = list(dict.fromkeys(_files(paths, sink)))
     for file, name in chosen:
-        _collect_file(file, name, options, wanted, found, sink)
+        if name is None or (file, None) not in chosen:
+            _collect_file(file, name, options, wanted, found, sink)
     found.diagnostics.extend(sink.diagnostics)
     found.texts.update(sink.texts)
     return found
@@ -144,8 +146,12 @@ def _files(paths: list[Path], sink: Sink) -> Iterator[tuple[Path, str | None]]:
         elif paths and given.is_dir() and (given / FILE).is_file():
             yield given / FILE, None
         else:
-            beside = (p.parent / FILE for p in find_pipelines([given] if paths else [], sink))
-            yield from ((file, None) for file in beside if file.is_file())
+            for pipeline in find_pipelines([given] if paths else [], sink):
+                if not os.path.lexists(pipeline):
+                    shown = display(pipeline)
+                    sink.report("SW801", f"cannot read `{shown}`: no such file or directory", Span(shown))
+                elif (pipeline.parent / FILE).is_file():
+                    yield pipeline.parent / FILE, None
 
 
 def _collect_file(
@@ -218,7 +224,10 @@ def _tell_sum(verdicts: list[Verdict], skipped: int, broken: bool) -> None:
     if skipped:
         counts.append(f"{skipped} not selected")
     if not verdicts:
-        counts = ["the tests cannot be run" if broken else f"no tests: {FILE} stands beside a pipeline"]
+        unselected = f"none of {skipped} tests is selected" if skipped else ""
+        nothing = unselected or f"no tests: they are in a {FILE} beside the pipeline"
+        click.echo(f"\n{'the tests cannot be run' if broken else nothing}")
+        return
     took = sum(verdict.seconds for verdict in verdicts)
     click.echo(f"\n{', '.join(counts)} in {took:.2f}s")
 

@@ -83,6 +83,8 @@ def command(
     """
     from sagewright.compiler.fleet import Fleet
 
+    if alias is not None and alias.isdigit():
+        raise click.UsageError(f"--alias {alias}: a number is a version's, give the alias a name")
     if prune and paths:
         raise click.UsageError("--prune is for the whole project: name no pipelines with it")
     kept = _read(plan_file) if plan_file else None
@@ -126,6 +128,8 @@ class _Upsert:
         """The exit code."""
         self._several = len({made.target for made in compilations}) > 1
         report, code = survey(self._fleet, [_with_commit(c) for c in compilations], whole=whole)
+        called = dict(zip(names(compilations), compilations, strict=True))
+        self._results += [_failed(called[name], failure) for name, failure in report.failures]
         if any(failure.target is not None for _, failure in report.failures):
             click.echo("nothing was changed: every target must be open first", err=True)
         elif code != INTERRUPTED:
@@ -167,6 +171,7 @@ class _Upsert:
                 accepted.append(plan)
             except Refused as error:
                 complain(error.message, error.hint)
+                self._results.append(_shown(plan, "refused", error=error.message))
         for orphan in report.orphans or ():
             left = "" if self._prune else ": its file is gone; --prune deletes it"
             where = f" (target {orphan.target})" if self._several else ""
@@ -198,6 +203,7 @@ class _Upsert:
         self._results += [_shown(p, o.action, o) for p, o in pairs if isinstance(o, Result)]
         called = names([plan.compilation for plan in plans])
         failures = [(n, o) for n, o in zip(called, outcomes, strict=True) if not isinstance(o, Result)]
+        self._results += [_failed(p.compilation, o) for p, o in pairs if not isinstance(o, Result)]
         code = complain_all(failures)
         if failures and len(plans) > 1:
             done = len(plans) - len(failures)
@@ -239,7 +245,23 @@ def _question(plans: Sequence[Plan], pruned: Sequence[Any]) -> str:
     return f"{' and '.join(said)} pipeline{'' if total == 1 else 's'}"
 
 
-def _shown(plan: Plan, action: str, result: Result | None = None) -> dict[str, Any]:
+def _failed(made: Compilation, failure: Failure) -> dict[str, Any]:
+    """As `_shown`, of a pipeline that was not brought to its end; its action is the failure's kind."""
+    return {
+        "pipeline": made.name,
+        "target": made.target,
+        "action": failure.kind,
+        "arn": None,
+        "version": None,
+        "digest": made.digest,
+        "uploads": 0,
+        "error": f"{failure.message} [{failure.code}]" if failure.code else failure.message,
+    }
+
+
+def _shown(
+    plan: Plan, action: str, result: Result | None = None, *, error: str | None = None
+) -> dict[str, Any]:
     return {
         "pipeline": plan.compilation.name,
         "target": plan.compilation.target,
@@ -248,4 +270,5 @@ def _shown(plan: Plan, action: str, result: Result | None = None) -> dict[str, A
         "version": result.version if result else None,
         "digest": plan.digest,
         "uploads": result.uploads if result else 0,
+        "error": error,
     }

@@ -16,6 +16,7 @@ from sagewright.compiler.commands.options import (
     Options,
     exit_code,
     load,
+    place_options,
     report,
     targets_of,
 )
@@ -57,6 +58,8 @@ class Where:
 
     def name(self, pipeline: str) -> str:
         """The deployed name of what was given: a pipeline's file or folder, or the name itself."""
+        if not pipeline:
+            raise click.UsageError("which pipeline? an empty name is none")
         path = Path(pipeline)
         if not (path.is_file() or (path / "pipeline.yaml").is_file()):
             return pipeline
@@ -167,9 +170,7 @@ def _with_options(command: Callable[..., Any], run: Callable[..., int], about: s
     for option in reversed(
         (
             click.option("--target", "-t", metavar="NAME", help=about),
-            click.option("--region", metavar="REGION", help="Over the target's region."),
-            click.option("--bucket", metavar="BUCKET", help="Over the target's bucket."),
-            click.option("--prefix", metavar="PREFIX", help="Over the target's key prefix."),
+            *place_options(),
             click.option(
                 "--endpoint-url", metavar="URL", help="In place of AWS's endpoints, as AWS_ENDPOINT_URL."
             ),

@@ -60,10 +60,12 @@ def application(service: Service, store: Store | None = None, home: Path | None 
     from moto.sagemaker import urls
     from moto.sagemakerruntime import urls as runtime_urls
 
+    from sagewright.compiler.emulator.functions import take_any_role
     from sagewright.compiler.emulator.objects import Objects
     from sagewright.compiler.emulator.responses import EmulatedResponse
     from sagewright.compiler.emulator.runtime import EmulatedRuntime
 
+    take_any_role()
     EmulatedResponse.service = service
     EmulatedRuntime.home = home
     urls.url_paths["{0}/$"] = EmulatedResponse.dispatch

@@ -124,13 +124,8 @@ class FileCallbacks:
             raise CallbackError(f"`{name}` waits in several runs: say which by its token, {tokens}")
         steps = {question.step for question in known if question.status == WAITING}
         near = nearest(name, steps)
-        hint = (
-            f"; did you mean `{near}`?"
-            if near
-            else f"; {listing(steps)} waits"
-            if steps
-            else ", and nothing waits"
-        )
+        others = f"; waiting: {listing(sorted(steps))}" if steps else ""
+        hint = f"; did you mean `{near}`?" if near else others
         raise CallbackError(f"nothing waits with the token or the name `{name}`{hint}")
 
     def succeed(self, token: str, outputs: Mapping[str, Any]) -> None:
@@ -151,6 +146,8 @@ class FileCallbacks:
             self.find(token)
 
     def _questions(self) -> list[Question]:
+        if not self.path.exists():  # looking makes nothing
+            return []
         with self._database.transaction() as db:
             rows = db.execute(
                 "SELECT token, pipeline, execution, step, queue, arguments, types, asked, status FROM question "

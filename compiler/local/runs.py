@@ -65,7 +65,14 @@ class Run:
 
     @property
     def started(self) -> float:
-        return self.state.get("started", 0.0)
+        """When it began; one that was interrupted before that: when it was made."""
+        began = self.state.get("started")
+        if began is not None:
+            return began
+        try:
+            return (self.folder / "definition.json").stat().st_mtime
+        except OSError:
+            return 0.0
 
     @property
     def ended(self) -> float | None:
@@ -82,11 +89,12 @@ class Run:
     def begun_with(
         self, selection: Selection | None, functions: Mapping[str, Function], given: Mapping[str, Any]
     ) -> None:
-        """Keep what whoever goes on with it needs."""
+        """Write down what whoever goes on with it needs: from here on it can be found."""
         if selection is not None:
             self.selected, self.reference = tuple(sorted(selection.steps)), selection.reference
         made = {arn: {**asdict(f), "archive": str(f.archive)} for arn, f in functions.items()}
         self.given = {**given, "functions": made}
+        self.write()
 
     def functions(self) -> dict[str, Function]:
         """The code of the Lambda functions that it calls, by ARN."""
@@ -172,10 +180,15 @@ class Run:
     def is_held(self) -> bool:
         """Whether a process carries it on."""
         try:
-            with self.held():
-                return False
-        except RunError:
-            return True
+            with (self.folder / "lock").open("rb") as file:
+                return not _lock(file.fileno())
+        except OSError:  # nobody has begun
+            return False
+
+    @property
+    def standing(self) -> str:
+        """Its status; a run that nobody carries on any more was interrupted."""
+        return "Interrupted" if self.ended is None and not self.is_held else self.status
 
 
 def again(execution: Execution, now: float) -> list[Command]:
@@ -219,14 +232,12 @@ class Runs:
         account: str,
         source: str,
     ) -> Run:
-        """A new run, in a folder of its own."""
+        """A new run, in a folder of its own. It is not among the runs before `begun_with`."""
         number = "".join(secrets.choice(_ALPHABET) for _ in range(LENGTH))
         folder = self.root / number
         folder.mkdir(parents=True)
         (folder / "definition.json").write_text(definition, encoding="utf-8")
-        run = Run(folder, pipeline, Identity.of(pipeline, number, region, account), dict(parameters), source)
-        run.write()
-        return run
+        return Run(folder, pipeline, Identity.of(pipeline, number, region, account), dict(parameters), source)
 
     def all(self) -> list[Run]:
         """Every run that can be read, newest first."""

@@ -65,7 +65,7 @@ def summary(run: Run) -> Iterator[str]:
         ]
         yield "  ".join([*shown, last]).rstrip()
     took = f" after {seconds(run.ended - run.started)}" if run.ended is not None else ""
-    yield f"run {run.id}: {run.status}{took}{f': {run.reason}' if run.reason else ''}"
+    yield f"run {run.id}: {run.standing}{took}{f': {run.reason}' if run.reason else ''}"
 
 
 def _row(record: Record, usages: Sequence[Usage]) -> tuple[str, str, str, str, str, str]:
@@ -94,7 +94,7 @@ def as_json(run: Run) -> dict[str, Any]:
         "id": run.id,
         "pipeline": run.pipeline,
         "source": run.source,
-        "status": run.status,
+        "status": run.standing,
         "reason": run.reason or None,
         "started": run.started,
         "ended": run.ended,

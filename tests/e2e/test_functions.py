@@ -136,7 +136,17 @@ def test_code_that_is_too_large(clients: Clients, functions: Any) -> None:
     assert functions.list_functions()["Functions"] == []
 
 
-def test_a_role_that_does_not_exist(clients: Clients) -> None:
+def test_a_role_that_does_not_exist(clients: Clients, proxy: Proxy) -> None:
+    """The emulator takes any role; AWS does not."""
+    error = {"Type": "User", "message": "The role defined for the function cannot be assumed by Lambda."}
+    headers = {"x-amzn-ErrorType": "InvalidParameterValueException"}
+    proxy.rules.append(
+        lambda call: (
+            (400, headers, json.dumps(error).encode())
+            if (call.service, call.method) == ("lambda", "POST")
+            else None
+        )
+    )
     with pytest.raises(AwsError) as caught:
         publish(function(role=f"{ROLE}2"), "p", clients)
     assert caught.value.code == "InvalidParameterValueException"

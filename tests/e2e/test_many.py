@@ -119,6 +119,26 @@ def test_json(shell: Shell) -> None:
     assert [(r["pipeline"], r["action"]) for r in made] == [("one", "unchanged"), ("two", "create")]
 
 
+def test_json_has_what_failed(shell: Shell, proxy: Proxy) -> None:
+    shell.client().create_pipeline(
+        PipelineName="one",
+        PipelineDefinition=json.dumps({"Version": "2020-12-01", "Steps": []}),
+        RoleArn=ROLE,
+    )
+
+    def fail(call: Call) -> Any:
+        body = b'{"__type": "AccessDeniedException", "message": "no"}'
+        headers = {"Content-Type": "application/x-amz-json-1.1"}
+        return (400, headers, body) if call.operation == "CreatePipeline" else None
+
+    proxy.rules.append(fail)
+    one, two = shell("upsert", "--yes", "--format", "json", code=4).json
+    assert (one["pipeline"], one["action"]) == ("one", "refused")
+    assert "it exists already" in one["error"]
+    assert (two["pipeline"], two["action"]) == ("two", "failed")
+    assert "[AccessDeniedException]" in two["error"]
+
+
 # -- prune ------------------------------------------------------------------------------------------------------------
 
 
@@ -137,6 +157,23 @@ def test_orphans_are_told_of_and_pruned_when_asked(shell: Shell) -> None:
     assert "deleted arn:" in shell("upsert", "--prune", "--yes").out
     assert shell.names() == {"one", "theirs"}
     assert not [key for key in shell.objects() if "/locks/" in key]
+
+
+@pytest.mark.parametrize("kind", ["link", "folder", "gone"])
+def test_prune_does_not_take_what_cannot_be_read_for_gone(shell: Shell, kind: str) -> None:
+    shell("upsert", "--yes")
+    file = shell.root / "pipelines/two/pipeline.yaml"
+    file.unlink()
+    if kind == "folder":
+        file.mkdir()
+    elif kind == "link":
+        file.symlink_to("nowhere.yaml")
+    else:
+        file.parent.rename(shell.root / "moved")
+        file.parent.symlink_to("nowhere")
+    for command in (("check",), ("plan",), ("upsert", "--prune", "--yes")):
+        assert "SW801" in str(shell(*command, code=1))
+    assert "two" in shell.names()
 
 
 def test_prune_leaves_alone_what_is_executing(shell: Shell) -> None:
@@ -241,7 +278,7 @@ def test_gc_removes_code_that_no_version_refers_to(shell: Shell) -> None:
     assert "0 objects, 0 bytes" in shell("gc", "--yes").out, "everything is young"
     assert f"s3://{BUCKET}/{stray} (1 bytes)" in shell("gc", "--older-than", "0m", "--dry-run").out
     assert shell.objects() == before
-    assert "deleted 1 objects" in shell("gc", "--older-than", "0m", "--yes").out
+    assert "deleted 1 object" in shell("gc", "--older-than", "0m", "--yes").out
     assert shell.objects() == [key for key in before if key != stray], "earlier versions need theirs"
     shell("delete", "one", "two", "--yes")
     shell("gc", "--older-than", "0m", "--yes")
@@ -280,13 +317,13 @@ def test_gc_removes_versions_of_functions_that_nothing_refers_to(shell: Shell) -
     lost = next(name for name, version in aliases().items() if version == "3")
     ended = shell("gc", "--older-than", "0m", "--dry-run")
     assert f"Lambda function one-Own, version 3 ({lost})" in ended.out
-    assert "1 versions of Lambda functions that nothing refers to" in ended.out
+    assert "1 version of Lambda functions that nothing refers to" in ended.out
     assert len(aliases()) == 4
     functions.create_alias(FunctionName="one-Own", Name="mine", FunctionVersion="3")
     assert "Lambda function" not in shell("gc", "--older-than", "0m", "--yes").out, "somebody points at it"
     functions.delete_alias(FunctionName="one-Own", Name="mine")
     assert "there is no terminal to ask" in shell("gc", "--older-than", "0m", code=2).err
-    assert "and 1 versions" in shell("gc", "--older-than", "0m", "--yes").out
+    assert "and 1 version" in shell("gc", "--older-than", "0m", "--yes").out
     assert versions() == ["1", "2", "4"] and lost not in aliases()
     pipeline_with_function(shell, "3")
     shell("upsert", "--yes", "pipelines/one")

@@ -332,12 +332,13 @@ def test_what_only_aws_can_do_is_refused_by_name_or_given(shop: Workshop) -> Non
     ("arguments", "code", "said"),
     [
         (("--param", "Minimun=3"), 2, "did you mean `Minimum`?"),
-        (("--data", "s3://acme/words"), 1, "s3://bucket/key=path"),
+        (("--data", "s3://acme/words"), 2, "s3://bucket/key=path"),
         (("--data", "s3://acme/words=nowhere"), 1, "there is no"),
-        (("--data", "acme/words=data"), 1, "is no S3 URI"),
+        (("--data", "acme/words=data"), 2, "s3://bucket/key=path, not"),
         (("--from", "abc"), 2, "--steps"),
         (("--steps", "Count", "--from", "nope"), 1, "there is no run `nope`"),
         (("--isolation", "chroot"), 2, "chroot"),
+        (("--data", "nonsense"), 2, "s3://bucket/key=path, not `nonsense`"),
         (("--stub", "nowhere.yaml"), 1, "cannot read"),
         (("--resume", "last"), 2, "no pipeline"),
     ],
@@ -362,6 +363,27 @@ def test_a_step_that_is_not_there_is_suggested(shop: Workshop) -> None:
     number = shop.run().json["id"]
     assert "did you mean `Train`?" in shop("runs", number, "--log", "Trian", code=1).err
     assert "printed nothing" in shop("runs", number, "--log", "TooFew", code=1).err
+
+
+def test_an_attempt_that_never_was_is_told(shop: Workshop) -> None:
+    number = shop.run().json["id"]
+    assert (
+        "has no attempt 7: it had 1" in shop("runs", number, "--log", "Train", "--attempt", "7", code=1).err
+    )
+
+
+def test_a_run_that_was_killed_before_it_began_goes_on(shop: Workshop) -> None:
+    assert "no runs" in shop("runs").err
+    number = shop.run().json["id"]
+    path = shop.root / ".sagewright/runs" / number / "run.json"
+    data = json.loads(path.read_text())
+    path.write_text(json.dumps(data | {"state": {}, "status": "Executing"}))
+    (found,) = shop("runs", "--format", "json").json
+    assert found["status"] == "Interrupted"
+    assert found["started"] > 1e9
+    assert f"run {number}: Interrupted" in shop("runs", number).out
+    path.write_text(json.dumps(data | {"state": {}, "status": "Executing", "given": {}}))
+    assert shop("run", "--resume", "last", "--format", "json").json["status"] == "Succeeded"
 
 
 def test_old_runs_are_deleted(shop: Workshop) -> None:

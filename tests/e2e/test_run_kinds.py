@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -169,6 +170,21 @@ def test_somebody_answers_a_callback(
     assert [name for name, step in steps.items() if step["status"] == "Failed"] == [failed] * bool(failed)
     assert said in (steps[failed]["reason"] if failed else "")
     assert shop("callback", "--format", "json").json == []
+
+
+def test_a_stop_waits_for_the_answer_and_says_so(shop: Workshop) -> None:
+    write(shop, REVIEWED)
+    process = shop.start("run", "pipelines/words")
+    try:
+        wait_for_callback(shop, process)
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        assert any("as SageMaker does, for `Review`" in line for line in process.stderr)
+        shop("callback", "Review", "--success", "score=4")
+        process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130
 
 
 def wait_for_callback(shop: Workshop, process: subprocess.Popen[str]) -> None:

@@ -172,7 +172,12 @@ def test_no_credentials(project: Path, monkeypatch: pytest.MonkeyPatch, machine:
     ended = run("--yes", *(["--format", "json"] if machine else []))
     assert ended.returncode == 4
     assert "no AWS credentials were found" in ended.stderr and "Traceback" not in ended.stderr
-    assert ended.stdout == ("[]\n" if machine else "")
+    if machine:
+        found = [(one["pipeline"], one["action"]) for one in json.loads(ended.stdout)]
+        assert found == [("one", "failed"), ("two", "failed")]
+        assert "[NoCredentialsError]" in ended.stdout
+    else:
+        assert ended.stdout == ""
 
 
 def test_aws_region_must_agree(project: Path, monkeypatch: pytest.MonkeyPatch, proxy: Proxy) -> None:

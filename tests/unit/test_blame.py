@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from sagewright.compiler.blame import written_as
 from sagewright.compiler.diagnostics import Sink
 from sagewright.compiler.source import Map, read_bytes
+from tests.kinds import compile_steps, told
 
 BODY = """\
 max_runtime: 30d
@@ -71,3 +73,59 @@ def test_what_nothing_or_more_than_one_thing_can_be(value: Any, body: Map) -> No
 
 def test_a_body_without_places() -> None:
     assert written_as(30, Map({"max_runtime": 30})) is None
+
+
+def places(text: str, value: Any) -> str | None:
+    """What stands at the place of what `value` is taken to come from."""
+    document = read_bytes(text.encode(), Sink())
+    assert document is not None
+    place = written_as(value, document.data)
+    if place is None:
+        return None
+    span = place.span()
+    return text.split("\n")[span.line - 1][span.column - 1 : span.end_column - 1]
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "written"),
+    [
+        ("version: 1.10\n", "1.10", "1.10"),
+        ("version: 0x1F\n", "0x1F", "0x1F"),
+        ("version: 1.0\n", "1.0", "1.0"),
+        ('version: 1.10\nnote: "1.10"\n', "1.10", "1.10"),  # a text has a place of its own
+        ("version: 1.10\nother: 1.10\n", "1.10", None),
+        ("mode: null\ncount: 1\n", None, "mode"),
+        ("instance: {count: 1, type: null}\n", None, "type"),
+        ("mode: null\ncount: null\n", None, None),
+    ],
+)
+def test_numbers_as_they_are_written_and_nulls(text: str, value: Any, written: str | None) -> None:
+    assert places(text, value) == written
+
+
+@pytest.mark.parametrize(
+    ("step", "code", "at"),
+    [
+        ("{kind: job, category: AgentRFT, schema_version: 1.10, config: {}}", "SW606", "1.10"),
+        (
+            "{kind: job, category: AgentRFT, description: '1.10', schema_version: 1.10, config: {}}",
+            "SW606",
+            "1.10",
+        ),
+        ("{kind: job, category: AgentRFT, schema_version: 1.10, config: {x: 1.10}}", "SW606", "S"),
+        ("{kind: training, image: xgboost:1.7-1, instance: ml.m5.large, mode: null}", "SW602", "mode"),
+        (
+            "{kind: training, image: xgboost:1.7-1, instance: {type: ml.m5.large, count: null}, mode: null}",
+            "SW602",
+            "S",
+        ),
+        (
+            "{kind: tuning, training: {image: xgboost:1.7-1, instance: ml.m5.large, mode: null}, "
+            "objective: {metric: m, goal: Minimize}, ranges: {a: [1, 2]}, max_jobs: 2}",
+            "SW602",
+            "mode",
+        ),
+    ],
+)
+def test_what_aws_refuses_is_told_in_the_step(step: str, code: str, at: str, tmp_path: Path) -> None:
+    assert (code, at) in told(compile_steps(tmp_path, f"S: {step}"))

@@ -123,6 +123,15 @@ def test_one_name_in_two_files_is_refused_and_nothing_is_written(
         (["init", "--name", "no good"], "no pipeline's name"),
         (["graph", "--format", "png"], "png"),
         (["upsert", "--target", "nope"], "unknown target `nope`"),
+        (["check", "--bucket", "UPPER"], "`UPPER` is no bucket's name"),
+        (["compile", "--bucket", "s3://x/"], "`s3://x/` is no bucket's name"),
+        (["check", "--region", "us east"], "`us east` is no region"),
+        (["gc", "--prefix", "/a//b/"], "`/a//b/` is no key prefix"),
+        (["check", "--role", "nope"], "'--role': `nope` is no role's ARN"),
+        (["init", "--bucket", "UPPER"], "`UPPER` is no bucket's name"),
+        (["check", ""], "an empty path"),
+        (["upsert", "--alias", "7"], "a number is a version's"),
+        (["schema", "-o", "."], "is a directory"),
     ],
 )
 def test_wrong_usage_ends_with_2(
@@ -233,7 +242,10 @@ def test_explain_shows_pages_and_kinds(capsys: pytest.CaptureFixture[str]) -> No
     assert run("explain", "lambda") == 0
     assert "function" in capsys.readouterr().out
     assert run("explain") == 0
-    assert "SW101" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "SW101" in said
+    assert "training" in said
+    assert "rate(1 day)" in said
 
 
 def test_files_are_written_all_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -283,6 +295,45 @@ def test_interrupted_ends_with_130(project: Path, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr("sagewright.compiler.driver.Compiler.compile", interrupt)
     assert run("check") == 130
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ("check 2>&-", 0),
+        ("check >&-", 0),
+        ("compile <&- >&- 2>&-", 0),
+        ("compile --stdout >/dev/full", 1),
+        ("check 2>/dev/full", 1),
+        ("explain SW999 2>/dev/full", 2),
+        ("explain >/dev/full 2>/dev/full", 1),
+    ],
+)
+def test_streams_that_are_closed_or_full(arguments: str, code: int, project: Path) -> None:
+    command = f"{sys.executable} -m sagewright.compiler {arguments}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "bug" not in done.stderr
+    assert ("cannot write: no space left on device" in done.stderr) == (
+        arguments == "compile --stdout >/dev/full"
+    )
+
+
+@pytest.mark.parametrize("command", ["models", "callback", "runs"])
+def test_looking_makes_nothing(command: str, project: Path) -> None:
+    assert run(command) == 0
+    assert not (project / ".sagewright").exists()
+
+
+@pytest.mark.parametrize("text", ["{}", '{"Version": "2020-12-01"}', "[]"])
+def test_a_file_that_holds_no_definition_is_refused(
+    text: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "a.json").write_text(text)
+    for arguments in (["simulate", "a.json"], ["diff", "a.json", "a.json"]):
+        assert run(*arguments) == 1
+        assert "a.json is no definition" in capsys.readouterr().err
 
 
 def test_a_reader_that_has_enough_is_no_error(project: Path) -> None:

@@ -170,6 +170,12 @@ def test_anybodys_definition(data: Any, tmp_path: Path) -> None:
         (["--select", "Preprocess", "--select", "Evaluate"], 2, "are between selected steps"),
         (["--explore", "--runs", "5"], 2, "do not go together"),
         (["--prices", "p.yaml"], 2, "--prices is for --runs"),
+        (["--explore", "--after", "1h"], 2, "--explore and --after do not go together"),
+        (["--explore", "--select", "Train"], 2, "--explore and --select do not go together"),
+        (["--explore", "--stop-at", "1h"], 2, "--explore and --stop-at do not go together"),
+        (["--failures", "1"], 2, "--failures is for --explore"),
+        (["--cap", "9", "--runs", "2"], 2, "--cap is for --explore"),
+        (["--seed", "9"], 2, "--seed is for --runs"),
         (["--scenario", "nowhere.yaml"], 1, "cannot read `nowhere.yaml`"),
         (["--runs", "0"], 2, "--runs"),
     ],
@@ -185,8 +191,8 @@ def test_wrong_usage(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "cannot be executed"),
-        ('{"Steps": [{"Name": "A", "Type": "X"}]}', "has no Arguments"),
+        ("{", "is no definition"),
+        ('{"Version": "2020-12-01", "Steps": [{"Name": "A", "Type": "X"}]}', "has no Arguments"),
         (None, "cannot read"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from sagewright.compiler import cli
+from sagewright.compiler.commands.init import templates
 from tests.definitions import ROOT
 
 PIPELINE = """\
@@ -122,22 +124,29 @@ def test_collect_only(project: Path, capsys: pytest.CaptureFixture[str]) -> None
     [
         (["pipelines/demo/tests.yaml::few are nto"], "did you mean 'few are not'?"),
         (["-k", "a b"], "`b` is not expected there"),
-        (["-k", "nothing"], "no tests"),
+        (["-k", "nothing"], "none of 2 tests is selected"),
+        (["nowhere", "-k", "nothing"], "SW801"),
         (["--target", "nope"], "unknown target `nope`"),
     ],
 )
 def test_wrong_usage(
     arguments: list[str], message: str, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(*arguments) == 2
+    assert run(*arguments) == (1 if message == "SW801" else 2)
     said = capsys.readouterr()
     assert message in said.err + said.out
+
+
+def test_a_file_that_is_named_twice_runs_once(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = "pipelines/demo/tests.yaml"
+    assert run("pipelines/demo", file, f"{file}::few are not") == 0
+    assert "2 passed" in capsys.readouterr().out
 
 
 def test_no_tests_end_with_2(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (project / "tests.yaml").unlink()
     assert run() == 2
-    assert "no tests" in capsys.readouterr().out
+    assert capsys.readouterr().out == "\nno tests: they are in a tests.yaml beside the pipeline\n"
 
 
 @pytest.mark.parametrize(
@@ -205,15 +214,19 @@ def test_those_of_the_ready_made_pipelines_pass(
     assert "failed" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("template", ["breast-cancer", "batch-scoring"])
-def test_those_of_a_template_pass_under_another_name(
+@pytest.mark.parametrize("template", templates())
+def test_those_of_a_template_pass_under_another_name_and_elsewhere(
     template: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit):
-        cli.main(["init", "--template", template, "--name", "mine"])
-    assert run() == 0
-    assert " passed" in capsys.readouterr().out
+        cli.main(
+            ["init", "--template", template, "--name", "mine", "--bucket", "theirs", "--region", "eu-west-1"]
+        )
+    assert run() == (0 if (tmp_path / "pipelines/mine/tests.yaml").exists() else 2)
+    assert "failed" not in capsys.readouterr().out
+    texts = [path.read_text() for path in tmp_path.rglob("*") if path.suffix in (".yaml", ".md", ".py")]
+    assert not [text for text in texts if re.search(rf"pipelines/{template}(?![\w-])", text)]
 
 
 # -- pytest's plugin --------------------------------------------------------------------------------------------------

@@ -67,6 +67,9 @@ steps:
         ("Integer", "3", 3, "a-3-b"),
         ("Float", "0.5", 0.5, "a-0.5-b"),
         ("Float", "2", 2, "a-2-b"),
+        ("Float", "1.10", 1.1, "a-1.10-b"),
+        ("Integer", "0012", 12, "a-0012-b"),
+        ("Float", "1e5", 100000.0, "a-1e5-b"),
         ("Boolean", "true", True, "a-true-b"),
         ("String", "'$${x}'", "${x}", "a-${x}-b"),
         ("String", "'{{ 1 + 1 }}{{ pipeline.name }}'", "2p", "a-2p-b"),
@@ -397,6 +400,153 @@ def test_a_component_by_itself_is_no_pipeline(tmp_path: Path, monkeypatch: pytes
         "part.yaml:1:13: error[SW204] `Intger` is no type: there are `String`, `Integer`, `Float`, `Boolean`, "
         "`List` and `Map`",
     ]
+
+
+# -- what is checked though nobody asks for it -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("outputs", "wanted"),
+    [
+        ('{o: "${steps.L.outputs.x}"}', []),
+        ("{o: s3://b/x}", []),
+        ('{o: "${steps.L.outputs.y}"}', [("SW302", "the step `U-L` has no output `y`")]),
+        (
+            '{o: "${parameters.P}"}',
+            [("SW313", "a component does not see the pipeline's parameters: it sees its inputs")],
+        ),
+        (
+            '{o p: "${steps.L.outputs.x}"}',
+            [("SW310", "`o p` is no output's name: at most 64 letters, digits, `-` and `_`")],
+        ),
+        ("{o: steps.L.outputs.x}", [("SW205", "the output `o` is a text, and no reference")]),
+        ('{o: "s3://b/${inputs.sub}"}', []),
+    ],
+)
+def test_outputs_mean_something(compile_: Compile, outputs: str, wanted: list[tuple[str, str]]) -> None:
+    part = f"""
+inputs: {{sub: {{type: String, default: null}}}}
+steps:
+  L: {LAMBDA}, outputs: {{x: String}}}}
+outputs: {outputs}
+"""
+    assert said(compile_("U: {uses: part.yaml}", part=part)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("policy", "wanted"),
+    [
+        ("{errors: [throttling], max_attempts: 2}", []),
+        ("{errors: [job_internal_error], max_attempts: 2}", []),
+        ("{errors: [throttling], interval: 13h, max_attempts: 2}", ["SW212"]),
+        ("{errors: [throttling], max_attempts: 2, expire_after: 1h}", ["SW212"]),
+        ("{errors: [throttling]}", ["SW212"]),
+        ("{errors: [throttling, Step.THROTTLING], max_attempts: 1}", ["SW212"]),
+        ("", ["SW206"]),
+    ],
+)
+def test_policies_that_no_step_uses(compile_: Compile, policy: str, wanted: list[str]) -> None:
+    policies = f"retry_policies: {{x: [{policy}]}}"
+    part = f"{policies}\nsteps:\n  L: {LAMBDA}}}\n"
+    assert [code for code, _ in said(compile_(f"L: {LAMBDA}}}", head=policies))] == wanted
+    assert [code for code, _ in said(compile_("U: {uses: part.yaml}", part=part))] == wanted
+
+
+def test_a_policy_asked_for_by_name_fits_the_kind(compile_: Compile) -> None:
+    head = "retry_policies: {x: [{errors: [job_internal_error, throttling], max_attempts: 1}]}"
+    model = "{kind: model, image: a/b, model_data: s3://b/m.tar.gz"
+    asked = compile_(f"M: {model}, retry: x}}", head=head)
+    assert said(asked) == [("SW212", "a step of kind `model` is not retried on `job_internal_error`")]
+    inherited = steps_of(compile_(f"M: {model}}}", head=f"{head}\ndefaults: {{retry: x}}"))
+    assert inherited["M"]["RetryPolicies"][0]["ExceptionType"] == ["Step.THROTTLING"]
+
+
+# -- who is told, and of what -------------------------------------------------------------------------------------------
+
+
+def test_a_step_that_a_loop_does_not_take_shows_who_uses_it(compile_: Compile) -> None:
+    part = "steps:\n  C: {kind: fail, message: x}\n"
+    fan = "F: {kind: foreach, items: [a], max_concurrency: 1, body: {U: {uses: part.yaml}}}"
+    (found,) = compile_(fan, part=part).diagnostics
+    assert (found.code, found.related[-1].message) == ("SW506", "used here, by the step `U`")
+
+
+def test_what_stands_in_another_file_is_said_with_it(compile_: Compile) -> None:
+    part = f"steps:\n  L: {LAMBDA}, outputs: {{x: String}}}}\noutputs: {{o: '${{steps.L.outputs.y}}'}}\n"
+    (found,) = compile_("U: {uses: part.yaml}", part=part).diagnostics
+    assert re.search(r"declared at .*part\.yaml:2:\d+", found.notes[0])
+
+
+def test_a_condition_in_a_component_is_not_seen(compile_: Compile) -> None:
+    stop = "then: {F: {kind: fail, message: x}}"
+    part = f"steps:\n  C: {{kind: condition, if: execution.id == 'a', {stop}}}\n"
+    (found,) = compile_(f"U: {{uses: part.yaml}}\nM: {LAMBDA}, depends_on: [U]}}", part=part).diagnostics
+    assert found.code == "SW903" and "steps.U-C" not in (found.help or "")
+
+
+@pytest.mark.parametrize(
+    ("steps", "wanted"),
+    [
+        ("U: {Uses: part.yaml}", [("SW202", "did you mean `uses`?")]),
+        ("U: {uses: lib/parts.yaml}", [("SW801", "did you mean `lib/part.yaml`?")]),
+        ("U: {uses: empty.yaml}", [("SW203", None)]),
+        ("U: {uses: '${execution.id}'}", [("SW209", None)]),
+        ("U: {uses: flag.yaml}", [("SW405", "write `true`")]),
+    ],
+)
+def test_what_helps(compile_: Compile, tmp_path: Path, steps: str, wanted: list[tuple[str, str]]) -> None:
+    rest = f"steps:\n  L: {LAMBDA}}}\n"
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "part.yaml").write_text(rest)
+    flag = f"inputs: {{f: {{type: Boolean, default: yes}}}}\n{rest}"
+    found = compile_(steps, empty=f"inputs:\n  g:\n{rest}", flag=flag).diagnostics
+    assert [one.code for one in found] == [code for code, _ in wanted]
+    assert wanted[0][1] is None or found[0].help == wanted[0][1]
+
+
+def test_a_shorthand_over_a_longer_default_is_told_at_the_step(compile_: Compile) -> None:
+    head = "defaults: {instance: {type: ml.m5.large, volume_gb: 10}}"
+    step = "S: {kind: processing, command: [x], image: a/b, instance: ml.m5.larg}"
+    (found,) = compile_(step, head=head).diagnostics
+    assert found.code == "SW604" and found.span is not None and found.span.line == 5
+
+
+@pytest.mark.parametrize(
+    ("steps", "wanted"),
+    [
+        ("C: {kind: condition, if: execution.id == 'a', then: {}}", "SW202"),
+        ("C: {kind: condition, if: execution.id == 'a', then: {}, else: {}}", "SW202"),
+        (
+            f"A: {LAMBDA}}}\nB: {LAMBDA}, depends_on: [{{step: A, when: failed}}, {{step: A, when: stopped}}]}}",
+            "SW504",
+        ),
+        ("S: {kind: processing, command: [x], image: a/b, instance: ml.m5.large, cache: 0}", "SW206"),
+        ("S: {kind: processing, command: [x], image: a/b, instence: ml.m5.large}", "SW201"),
+    ],
+)
+def test_what_could_never_be_meant_is_told_once(compile_: Compile, steps: str, wanted: str) -> None:
+    assert [code for code, _ in said(compile_(steps))] == [wanted]
+
+
+@pytest.mark.parametrize(
+    ("head", "wanted"),
+    [
+        (
+            "triggers: {t: {alarm: a, role: 'arn:aws:iam::123456789012:role/R', parameters: {C: '${parameters.C}'}}}",
+            "SW209",
+        ),
+        ("defaults: {kinds: {lambda: {kind: lambda}}}", "SW211"),
+    ],
+)
+def test_beside_the_steps_too(compile_: Compile, head: str, wanted: str) -> None:
+    use = f'L: {LAMBDA}, arguments: {{c: "${{parameters.C}}"}}}}'
+    (found,) = compile_(use, parameters="{C: 1}", head=head).diagnostics
+    assert (found.code, found.help) == (wanted, None)
+
+
+def test_a_dependency_stands_there_once(compile_: Compile) -> None:
+    made = steps_of(compile_(f"A: {LAMBDA}}}\nB: {LAMBDA}, depends_on: [A, A]}}"))
+    assert made["B"]["DependsOn"] == ["A"]
 
 
 # -- a law ------------------------------------------------------------------------------------------------------------

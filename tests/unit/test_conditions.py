@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sagewright.compiler.condition_parser import parse_condition
-from sagewright.compiler.conditions import MAX_TERMS, TooManyTerms, constant, normalise, to_json
+from sagewright.compiler.conditions import MAX_TERMS, TooManyTerms, constant, decided, normalise, to_json
 from sagewright.compiler.expression import (
     And,
     Compare,
@@ -180,6 +180,29 @@ def test_the_count_is_bounded() -> None:
 )
 def test_constant_conditions(text: str, expected: bool | None) -> None:
     assert constant(parse_condition(text)) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("p.A == 1 and p.A == 2", False),
+        ("p.A == 1 and 2 == p.A", False),
+        ("p.A == 1 and p.A == 1.0", None),
+        ("p.A == 1 and p.B == 2", None),
+        ("p.A == true and p.A == false", False),
+        ("p.A in ['a', 'b'] and p.A == 'c'", False),
+        ("p.A in ['a', 'b'] and p.A in ['b', 'c']", None),
+        ("p.A in ['a', p.B] and p.A == 'c'", None),
+        ("p.A == 1 or p.A == 2", None),
+        ("p.A != 'a' or p.A != 'b'", True),
+        ("p.A not in ['a', 'b'] or p.A != 'c'", True),
+        ("(p.A != 'a' or p.A != 'b') and p.B > 1", None),
+        ("p.A != 'a' and p.A != 'b'", None),
+    ],
+)
+def test_conditions_that_literals_decide(text: str, expected: bool | None) -> None:
+    assert constant(parse_condition(text)) is None
+    assert decided(normalise(parse_condition(text))) is expected
 
 
 def test_constant_conditions_with_many_names() -> None:

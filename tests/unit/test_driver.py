@@ -306,6 +306,47 @@ def test_a_folder_without_pipelines_is_told(tmp_path: Path) -> None:
     assert found_in(tmp_path) == ([], ["SW810"])
 
 
+def test_what_stands_for_a_pipeline_and_cannot_be_read_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Passed over, it would count as gone, and `upsert --prune` deletes what is gone."""
+    (tmp_path / "sagewright.yaml").write_text("version: 1\n")
+    one = write(tmp_path / "pipelines/one/pipeline.yaml", "one")
+    (tmp_path / "pipelines/README.md").touch()
+    for name in ("link", "self", "fifo"):
+        (tmp_path / "pipelines" / name).mkdir()
+    (tmp_path / "pipelines/link/pipeline.yaml").symlink_to("nowhere.yaml")
+    (tmp_path / "pipelines/self/pipeline.yaml").symlink_to("pipeline.yaml")
+    (tmp_path / "pipelines/folder/pipeline.yaml").mkdir(parents=True)
+    os.mkfifo(tmp_path / "pipelines/fifo/pipeline.yaml")
+    (tmp_path / "pipelines/gone").symlink_to("nowhere")
+    assert found_in(tmp_path) == ([one], ["SW801"] * 5)
+    assert found_in(tmp_path / "pipelines/one") == ([one], [])
+    assert found_in(tmp_path / "pipelines/gone") == ([tmp_path / "pipelines/gone"], [])
+
+    def closed(path: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "scandir", closed)
+    assert found_in(tmp_path) == ([], ["SW801"])
+
+
+def test_a_project_file_that_cannot_be_read_is_not_passed_over(tmp_path: Path) -> None:
+    path = write(tmp_path / "pipelines/one/pipeline.yaml")
+    (tmp_path / "sagewright.yaml").symlink_to("nowhere.yaml")
+    assert "SW801" in codes(compile_file(path).diagnostics)
+
+
+def test_files_with_the_other_ending_are_told(tmp_path: Path) -> None:
+    (tmp_path / "sagewright.yml").write_text("version: 1\n")
+    one = write(tmp_path / "pipelines/one/pipeline.yaml")
+    assert "SW908" in codes(compile_file(one).diagnostics)
+    (tmp_path / "sagewright.yml").rename(tmp_path / "sagewright.yaml")
+    assert "SW908" not in codes(compile_file(one).diagnostics)
+    write(tmp_path / "pipelines/two/pipeline.yml")
+    assert found_in(tmp_path) == ([one], ["SW908"])
+
+
 def test_two_files_that_define_one_pipeline_clash(project: Path) -> None:
     paths = [
         write(project / "a.yaml", "same"),

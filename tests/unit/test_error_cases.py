@@ -129,7 +129,7 @@ def test_every_case_is_judged() -> None:
 def test_the_cases_cover_the_codes_that_a_few_small_files_can_give() -> None:
     said = "".join((path / "expected.txt").read_text(encoding="utf-8") for path in CASES)
     missing = [code for code in CODES if f"[{code}]" not in said]
-    assert missing == ["SW106", "SW110", "SW702", "SW809", "SW810", "SW812"]  # each has a test below
+    assert missing == ["SW106", "SW110", "SW702", "SW809", "SW810", "SW812", "SW908"]  # each has a test below
 
 
 # -- what is no case of a few small files -----------------------------------------------------------------------------
@@ -215,6 +215,13 @@ def test_a_pipeline_that_two_files_define(check: Callable[..., Result]) -> None:
 
 def test_no_pipelines(check: Callable[..., Result]) -> None:
     assert check().output == ".:1:1: error[SW810] no pipelines here: looked for `pipelines/*/pipeline.yaml`\n"
+
+
+def test_a_file_with_the_other_ending(check: Callable[..., Result], tmp_path: Path) -> None:
+    (tmp_path / "pipelines/one").mkdir(parents=True)
+    (tmp_path / "pipelines/one/pipeline.yml").write_text("name: p\n")
+    said = "warning[SW908] `pipelines/one/pipeline.yml` is passed over: `pipelines/*/pipeline.yaml` does not mean it"
+    assert said in check().output
 
 
 def test_a_directory(check: Callable[..., Result], tmp_path: Path) -> None:

@@ -593,7 +593,7 @@ M:
     repack, model = definition_of(result)["Steps"]
     assert (repack["Name"], repack["Type"], model["Name"]) == ("AddCode", "Training", "M")
     assert repack["Arguments"]["ResourceConfig"]["InstanceType"] == "ml.m5.4xlarge"
-    flags = ["--region", "us-west-2", "--bucket", "b", "--role", "arn:aws:iam::123456789012:role/R"]
+    flags = ["--region", "us-west-2", "--bucket", "acme-ml", "--role", "arn:aws:iam::123456789012:role/R"]
     drawn = CliRunner().invoke(root, ["graph", str(tmp_path / "pipeline.yaml"), *flags])
     assert drawn.exit_code == 0, drawn.output
     assert "AddCode" in drawn.output

@@ -91,7 +91,7 @@ def test_2_the_only_version_does_not_win_silently() -> None:
     error = refusal("kmeans:77", CPU)
     assert (error.code, error.message) == (
         "SW807",
-        "`kmeans` has no version `77` for training: known are `1`",
+        "`kmeans` has no version `77` for training: known is `1`",
     )
     assert tag("kmeans", CPU) == "kmeans:1"
 
@@ -339,7 +339,7 @@ def test_a_version_left_out() -> None:
 
 def test_an_unknown_python() -> None:
     error = refusal("pytorch:2.5.1", CPU, python="py31")
-    assert error.message == "`pytorch:2.5.1` does not come with Python `py31`: known are `py311`"
+    assert error.message == "`pytorch:2.5.1` does not come with Python `py31`: known is `py311`"
     assert error.help == "did you mean `py311`?"
     assert refusal("pytorch:1.6.0", CPU).message.endswith(
         "comes with several Pythons: say `py3` or `py36` as `python`"
@@ -361,6 +361,12 @@ def test_a_scope_that_the_framework_has_not() -> None:
     assert error.help == "`scope: inference` takes that one"
     assert refusal("spark:3.3", CPU).help == "`scope: processing` takes that one"
     assert refusal("xgboost:1.7-1", CPU, scope="inferense").help == "did you mean `inference`?"
+    assert refusal("pytorch:2.5.1", "ml.inf2.xlarge", scope="inference").help is None  # no other one serves
+
+
+def test_built_in_algorithms_are_known() -> None:
+    assert [name for name in images.frameworks() if images.is_algorithm(name)] == ALGORITHMS
+    assert not images.is_algorithm("nobody")
 
 
 def test_something_that_is_no_instance_type() -> None:

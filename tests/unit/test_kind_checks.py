@@ -572,3 +572,29 @@ def test_mistakes_of_monitored_transforms(text: str, code: str, at: str, tmp_pat
 def test_references_to_neither(check: str, reference: str, code: str, tmp_path: Path) -> None:
     text = monitored(TRANSFORM + check) + AFTER.format(reference)
     assert told(compile_steps(tmp_path, text)) == [(code, reference.split(".")[0])]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "text"),
+    [
+        (
+            "quality_check: {problem: Regression, inference: '0'}",
+            "kind: quality_check\n  group: g\n  check: DATA_QUALITY\n  " + QUALITY.replace("\n", "\n  "),
+        ),
+        (
+            "clarify_check: {model: m}",
+            "kind: clarify_check\n  group: g\n  check: DATA_BIAS\n  " + CLARIFY.replace("\n", "\n  "),
+        ),
+        (
+            "monitor_transform: {clarify_check: {model: m}}",
+            "kind: monitor_transform\n  transform: {model: m, input: s3://b/i, instance: ml.m5.large}\n"
+            "  clarify_check: {check: DATA_BIAS, group: g, " + ", ".join(CLARIFY.split("\n")[:-1]) + "}",
+        ),
+    ],
+)
+def test_a_default_for_the_other_check_gives_way(kinds: str, text: str, tmp_path: Path) -> None:
+    alone = compile_steps(tmp_path, f"S:\n  {text}")
+    result = compile_steps(tmp_path, f"S:\n  {text}", f"defaults: {{kinds: {{{kinds}}}}}\n")
+    assert result.diagnostics == []
+    assert result.definition is not None
+    assert result.definition == alone.definition

@@ -23,6 +23,23 @@ V:
   instance: ml.m5.xlarge
   inputs: {t: s3://b/t}
   network: {subnets: [subnet-1], security_groups: [sg-1]}
+W:
+  kind: training
+  image: xgboost:1.7-1
+  instance: ml.m5.xlarge
+  inputs: {t: s3://b/t}
+  api: {VpcConfig: {Subnets: [subnet-1], SecurityGroupIds: [sg-1]}}
+N:
+  kind: native
+  type: Athena
+  arguments: {NetworkConfig: {VpcConfig: {Subnets: [subnet-1], SecurityGroupIds: [sg-1]}}}
+O:
+  kind: processing
+  image: sklearn:1.2-1
+  instance: ml.m5.xlarge
+  outputs: {o: {destination: s3://my-bucket/o}}
+  api: {NetworkConfig: {EnableNetworkIsolation: true}}
+S: {kind: transform, model: m, instance: ml.m5.xlarge, input: s3://b/i}
 L: {kind: lambda, function: "arn:aws:lambda:us-west-2:123456789012:function:f"}
 A: {kind: native, type: Athena, arguments: {}}
 """
@@ -71,6 +88,31 @@ def test_several_steps(tmp_path: Path) -> None:
     assert made["DependsOn"] == ["T", "A", "P"]
 
 
+@pytest.mark.parametrize(
+    "steps",
+    [
+        "[{step: O, uris: [s3://my-bucket/anywhere/x]}]",  # `api` has the last word on outputs
+        '[{step: S, uris: ["${steps.S.output}/x"]}]',
+        "[{step: S, uris: [\"${steps.L.OutputParameters['x']}\"]}]",
+    ],
+)
+def test_what_is_no_mistake(steps: str, tmp_path: Path) -> None:
+    found = [
+        mistake for mistake in cleanup(steps, tmp_path).diagnostics if mistake.code in ("SW205", "SW208")
+    ]
+    assert found == []
+
+
+def test_api_may_take_a_step_out_of_its_vpc(tmp_path: Path) -> None:
+    out = BEFORE.replace(
+        "security_groups: [sg-1]}\nW", "security_groups: [sg-1]}\n  api: {VpcConfig: null}\nW"
+    )
+    result = compile_steps(tmp_path, f"{out}Clean: {{kind: cleanup, steps: [V]}}")
+    assert "SW208" not in [mistake.code for mistake in result.diagnostics]
+    assert result.definition is not None
+    assert "VpcConfig" not in result.definition["Steps"][2]["Arguments"]
+
+
 def test_what_the_step_says_of_its_sources_stays(tmp_path: Path) -> None:
     made = emitted("[T, A]", tmp_path, "  depends_on: [L, {step: T, when: any}]")
     assert made["DependsOn"] == ["L", {"Step": "T", "Trigger": "Any"}, "A"]
@@ -97,6 +139,14 @@ def test_every_key_counts(tmp_path: Path) -> None:
         ('["${execution.id}"]', "SW209", "${execution.id}"),
         ("[{uris: [s3://b/x]}]", "SW202", "{uris: [s3://b/x]}"),
         ("[{step: P, uris: [b/x]}]", "SW205", "b/x"),
+        ("[{step: P, uris: [s3://my-bucket/elsewhere/x]}]", "SW205", "s3://my-bucket/elsewhere/x"),
+        ("[{step: P, uris: [s3://my-bucket/out/other]}]", "SW205", "s3://my-bucket/out/other"),
+        ("[{step: P, uris: [s3://my-bucket/out/o]}]", "SW205", "s3://my-bucket/out/o"),
+        ('[{step: P, uris: ["${steps.P.outputs.o}"]}]', "SW205", "steps.P.outputs.o"),
+        ('[{step: S, uris: ["${steps.S.output}"]}]', "SW205", "steps.S.output"),
+        ("[{step: S, uris: [s3://my-bucket/x]}]", "SW205", "s3://my-bucket/x"),
+        ("[W]", "SW208", "W"),
+        ("[N]", "SW208", "N"),
         ("[{step: P, uris: []}]", "SW206", "[]"),
     ],
 )

@@ -127,7 +127,9 @@ tags: {team: risk}
 
 
 def test_a_variant_for_inference_components_has_no_model_and_no_weight(context: FakeContext) -> None:
-    (made,) = lowered("variants: {a: {instance: ml.m5.large}}", context, endpoint_config.KIND)
+    role = "role: arn:aws:iam::123456789012:role/Serving"
+    (made,) = lowered(f"variants: {{a: {{instance: ml.m5.large}}}}\n{role}", context, endpoint_config.KIND)
+    assert context.mistakes == []
     assert made.arguments["ProductionVariants"][0].keys() == {
         "VariantName",
         "InitialInstanceCount",
@@ -140,6 +142,11 @@ def test_instances_may_be_given_as_aws_spells_them(context: FakeContext) -> None
     (made,) = lowered(text, context, endpoint_config.KIND)
     assert made.arguments["ProductionVariants"][0]["InstancePools"][0]["Priority"] == 1
     assert context.mistakes == []
+
+
+ONE = "variants: {a: {model: m, instance: ml.m5.large}}"
+SHADOW = "shadow: {s: {model: n, instance: ml.m5.large}}"
+SERVERLESS = "variants: {a: {model: m, serverless: {memory_mb: 1024, max_concurrency: 2}}}"
 
 
 @pytest.mark.parametrize(
@@ -190,11 +197,83 @@ def test_instances_may_be_given_as_aws_spells_them(context: FakeContext) -> None
             "SW208",
             "two",
         ),
+        ("variants: {a: {model: m}}\napi: {KmsKeyId: k}", "SW202", "a"),
+        ("variants: {a: {instance: ml.m5.large}}", "SW202", "a"),
+        (f"{ONE}\napi: {{ProductionVariants: {{b: {{EnableSSMAccess: true}}}}}}", "SW202", "b"),
+        (f"{ONE}\napi: {{ProductionVariants: {{b: {{InstanceType: ml.m5.large}}}}}}", "SW202", "b"),
+        (f"{ONE}\napi: {{ProductionVariants: {{a: {{InitialVariantWeight: 0}}}}}}", "SW206", "0"),
+        (
+            "variants: {a: {model: m, instance: ml.m5.large, api: {InitialVariantWeight: 0}}}",
+            "SW206",
+            "0",
+        ),
+        (f"{ONE}\nasync: {{output: s3://b/o}}\n{SHADOW}", "SW208", "async"),
+        (f"variants: {{a: {{model: m, instance: ml.inf1.xlarge}}}}\n{SHADOW}", "SW208", "ml.inf1.xlarge"),
+        (f"{SERVERLESS}\nnetwork: {{isolation: true}}", "SW208", "network"),
+        (f"{SERVERLESS}\nnetwork: {{subnets: [subnet-1], security_groups: [sg-1]}}", "SW208", "network"),
+        (f"{SERVERLESS}\napi: {{DataCaptureConfig: {{}}}}", "SW208", "DataCaptureConfig"),
+        (
+            "variants: {a: {model: m, serverless: {memory_mb: 1024, max_concurrency: 2, provisioned: 3}}}",
+            "SW206",
+            "3",
+        ),
     ],
 )
 def test_configurations_that_serve_nothing(text: str, code: str, at: str, context: FakeContext) -> None:
     endpoint_config.KIND.lower(step_of(endpoint_config.KIND, text), context)
     assert [(mistake.code, mistake.at) for mistake in context.mistakes] == [(code, at)]
+
+
+def test_what_api_adds_to_a_variant_counts(context: FakeContext) -> None:
+    for text in (
+        "variants: {a: {model: m}}\napi: {ProductionVariants: {a: {InstanceType: ml.m5.large}}}",
+        "variants: {a: {instance: ml.m5.large}}\napi: {ProductionVariants: {a: {ModelName: m}}}",
+        f"{ONE}\napi: {{ProductionVariants: {{b: {{ModelName: n, InstanceType: ml.m5.large}}}}}}",
+        "variants: {a: {model: m, instance: ml.m5.large, weight: 0}}\n"
+        "api: {ProductionVariants: {a: {InitialVariantWeight: 1}}}",
+        f"{SERVERLESS}\nnetwork: {{isolation: false}}",
+    ):
+        lowered(text, context, endpoint_config.KIND)
+    assert context.mistakes == []
+
+
+def test_a_variant_that_api_misspells_is_told_with_the_nearest(context: FakeContext) -> None:
+    text = "variants: {main: {model: m, instance: ml.m5.large}}\napi: {ProductionVariants: {mian: {EnableSSMAccess: true}}}"
+    endpoint_config.KIND.lower(step_of(endpoint_config.KIND, text), context)
+    assert [mistake.help for mistake in context.mistakes] == ["did you mean `main`?"]
+
+
+@pytest.mark.parametrize(
+    ("name", "code"), [("Cfg_", "SW605"), ("C" * 62, "SW606")], ids=["the pattern", "the length"]
+)
+def test_a_name_that_aws_would_refuse_is_told_at_the_step(name: str, code: str, tmp_path: Path) -> None:
+    step = f"{name}: {{kind: endpoint_config, {ONE}}}"
+    result = compile_steps(tmp_path, step)
+    assert told(result) == [(code, name)]
+    assert "`name:`" in str(result.diagnostics[0].help)
+    assert compile_steps(tmp_path, step.replace("_config,", "_config, name: cfg,")).ok
+    assert compile_steps(tmp_path, step.replace(f"{ONE}}}", f"{ONE}, api: {{EndpointConfigName: cfg}}}}")).ok
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "image: xgboost:1.7-1, model_data: s3://b/models/, multi_model: true",
+        "containers: [{image: xgboost:1.7-1, model_data: s3://b/a}, {image: xgboost:1.7-1, model_data: s3://b/b}]",
+    ],
+)
+@pytest.mark.parametrize(
+    "rest",
+    ["serverless: {memory_mb: 1024, max_concurrency: 2}", f"instance: ml.m5.large, {SHADOW}"],
+)
+def test_models_of_several_stand_on_instances_and_have_no_shadow(
+    model: str, rest: str, tmp_path: Path
+) -> None:
+    steps = (
+        f"M: {{kind: model, {model}}}\nD: {{kind: deploy, endpoint: e, model: '${{steps.M.name}}', {rest}}}"
+    )
+    assert told(compile_steps(tmp_path, steps)) == [("SW208", "'${steps.M.name}'")]
+    assert compile_steps(tmp_path, steps.replace(rest, "instance: ml.m5.large")).ok
 
 
 def test_a_weight_that_is_a_reference_may_be_anything(context: FakeContext) -> None:
@@ -366,6 +445,16 @@ def test_answers_may_come_later(context: FakeContext) -> None:
         ("model: m\ninstance: ml.m5.large\nrepack: {}", "SW208", "repack"),
         ("variants: {a: {instance: ml.m5.large}}", "SW202", "a"),
         ("variants: {a: {model: m, instance: ml.m5.large, weight: 0}}", "SW206", "0"),
+        ("model: m\ninstance: ml.m5.large\napi: {model: {EnableNetworkIsolation: true}}", "SW208", "model"),
+        ("image: xgboost:1.7-1\nmodel_data: s3://b/m\ninstance: ml.m5.large\nrepack: {}", "SW208", "repack"),
+        ("model: m\napi: {config: {KmsKeyId: k}}", "SW202", "D"),
+        (f"model: m\ninstance: ml.m5.large\nasync: {{output: s3://b/o}}\n{SHADOW}", "SW208", "async"),
+        (
+            "image: xgboost:1.7-1\nmodel_data: s3://b/m\nserverless: {memory_mb: 1024, max_concurrency: 2}\n"
+            "network: {isolation: true}",
+            "SW208",
+            "network",
+        ),
         ("image: pytorch:2.5.1\ninstance: {type: '${parameters.Unknown}'}", "SW808", "pytorch:2.5.1"),
     ],
 )
@@ -440,6 +529,12 @@ def test_schemas_take_what_is_right(kind: str, text: str) -> None:
         ("deploy", "endpoint: e\nmodel: m\ninstance: {count: 2}", "SW202", "{count: 2}"),
         ("endpoint_config", "variants: {a: {model: m, weight: -1}}", "SW206", "-1"),
         ("endpoint_config", "variants: {}", "SW206", "{}"),
+        (
+            "deploy",
+            "endpoint: e\nmodel: m\nserverless: {memory_mb: 2000, max_concurrency: 2}",
+            "SW204",
+            "2000",
+        ),
         ("endpoint_config", "variants: {a: {model: m, image: xgboost:1.7-1}}", "SW201", "image"),
         (
             "endpoint_config",
@@ -501,3 +596,59 @@ def test_a_default_image_gives_way(step: str, tmp_path: Path) -> None:
     result = compile_steps(tmp_path, f"S: {{{step}}}", head)
     assert result.diagnostics == []
     assert "scikit-learn" not in json.dumps(result.definition)
+
+
+SERVED = "kind: deploy, endpoint: e, model: m"
+
+
+@pytest.mark.parametrize(
+    ("defaults", "step"),
+    [
+        ("instance: ml.m5.large", f"{SERVED}, serverless: {{memory_mb: 1024, max_concurrency: 2}}"),
+        (
+            "kinds: {deploy: {instance: ml.m5.large}}",
+            f"{SERVED}, serverless: {{memory_mb: 1024, max_concurrency: 2}}",
+        ),
+        (
+            "kinds: {deploy: {serverless: {memory_mb: 1024, max_concurrency: 2}}}",
+            f"{SERVED}, instance: ml.m5.large",
+        ),
+        (
+            "kinds: {endpoint_config: {variants: {a: {instance: ml.m5.large}}}}",
+            "kind: endpoint_config, variants: {a: {model: m, serverless: {memory_mb: 1024, max_concurrency: 2}}}",
+        ),
+        ("network: {isolation: true}", f"{SERVED}, instance: ml.m5.large"),
+        ("role: 'arn:aws:iam::123456789012:role/R'", f"{SERVED}, instance: ml.m5.large"),
+        ("kinds: {deploy: {repack: {instance: ml.m5.large}}}", f"{SERVED}, instance: ml.m5.large"),
+        (
+            "kinds: {deploy: {api: {model: {EnableNetworkIsolation: true}}}}",
+            f"{SERVED}, instance: ml.m5.large",
+        ),
+        ("kinds: {deploy: {async: {output: s3://b/o}}}", f"{SERVED}, instance: ml.m5.large, {SHADOW}"),
+        (
+            "kinds: {deploy: {" + SHADOW + "}}",
+            f"{SERVED}, instance: ml.m5.large, async: {{output: s3://b/o}}",
+        ),
+    ],
+)
+def test_defaults_give_way(defaults: str, step: str, tmp_path: Path) -> None:
+    alone = compile_steps(tmp_path, f"S: {{{step}}}")
+    result = compile_steps(tmp_path, f"S: {{{step}}}", f"defaults: {{{defaults}}}\n")
+    assert result.diagnostics == []
+    assert result.definition == alone.definition
+
+
+def test_a_default_network_is_not_left_out_unseen(tmp_path: Path) -> None:
+    step = "S: {kind: deploy, endpoint: e, image: xgboost:1.7-1, model_data: s3://b/m, serverless: {memory_mb: 1024, max_concurrency: 2}}"
+    result = compile_steps(tmp_path, step, "defaults: {network: {isolation: true}}\n")
+    assert told(result) == [("SW208", "network")]
+    assert result.diagnostics[0].help == "`network: null` leaves a default out"
+
+
+def test_a_name_that_is_taken_by_a_fail_step_is_told_once(tmp_path: Path) -> None:
+    steps = (
+        "E-model-a: {kind: fail, message: x}\n"
+        "E: {kind: deploy, endpoint: e, variants: {a: {package: arn:aws:sagemaker:us-west-2:123456789012:model-package/g/1,"
+        " instance: ml.m5.large}}}"
+    )
+    assert told(compile_steps(tmp_path, steps)) == [("SW311", "E")]

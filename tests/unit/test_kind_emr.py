@@ -169,6 +169,11 @@ JOB = f"application: 00f1\nrole: {ROLE}\nspark: {{entryPoint: s3://b/x.py}}"
         (JOB.replace("spark: {entryPoint: s3://b/x.py}", ""), "SW202", "S"),
         (f"{JOB}\nhive: {{query: q}}", "SW208", "hive"),
         (f"{JOB}\napplication_config: {{releaseLabel: e, type: SPARK}}", "SW208", "application_config"),
+        (
+            JOB.replace("application: 00f1", "application_config: {releaseLabel: emr-7.5.0, type: HIVE}"),
+            "SW208",
+            "HIVE",
+        ),
         (JOB.replace("entryPoint", "EntryPoint"), "SW601", "EntryPoint"),
         (JOB.replace("00f1", "app-1"), "SW605", "app-1"),
         (f"{JOB}\napi: {{JobConfig: {{executionTimeoutMinutes: -1}}}}", "SW607", "-1"),

@@ -493,3 +493,27 @@ def test_it_is_drawn(tmp_path: Path) -> None:
     drawn = CliRunner().invoke(root, ["graph", str(example(tmp_path))])
     assert drawn.exit_code == 0, drawn.output
     assert "Score" in drawn.output and "body" in drawn.output
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        ("x${steps.Score.outputs.auc}", "SW408"),
+        ("steps.Score.outputs.auc", "SW408"),
+        ("${steps.Read.reports.r.auc}", "SW408"),
+        ("${item}", "SW313"),
+    ],
+)
+def test_a_selector_that_is_no_reference_says_so(tmp_path: Path, value: str, wanted: str) -> None:
+    read = "{kind: processing, image: a/b, instance: ml.m5.large, outputs: {p: {}}, reports: {r: {output: p, file: r.json}}}"
+    fan = f"""
+Fan:
+  kind: foreach
+  items: [a, b]
+  max_concurrency: 2
+  select: {{max_by: "{value}"}}
+  body:
+    Score: {{{LAMBDA}, outputs: {{auc: Float}}}}
+    Read: {read}
+"""
+    assert [code for code, _ in told(compile_steps(tmp_path, fan))] == [wanted]

@@ -71,7 +71,7 @@ def test_an_adapter_names_its_base(tmp_path: Path) -> None:
 
 def test_its_name_is_a_reference(tmp_path: Path) -> None:
     after = 'After: {kind: lambda, function: "arn:aws:lambda:us-west-2:123456789012:function:f", arguments: {a: "${steps.Ic.name}", s: "${steps.Ic.InferenceComponentStatus}"}}'
-    result = compile_steps(tmp_path, component() + after)
+    result = compile_steps(tmp_path, component("  model: m\n") + after)
     assert result.definition is not None, result.diagnostics
     assert result.definition["Steps"][1]["Arguments"] == {
         "a": {"Get": "Steps.Ic.InferenceComponentName"},
@@ -83,6 +83,8 @@ def test_its_name_is_a_reference(tmp_path: Path) -> None:
     ("rest", "code", "at"),
     [
         ("  cpus: 1", "SW602", "1"),
+        ("", "SW202", "Ic"),
+        ("  copies: null", "SW202", "Ic"),
         ("  cpus: 0", "SW206", "0"),
         ("  memory_mb: 64", "SW206", "64"),
         ("  copies: -1", "SW206", "-1"),

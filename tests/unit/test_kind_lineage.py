@@ -58,6 +58,15 @@ def test_names_that_are_references_are_not_looked_up() -> None:
     ("text", "code", "at"),
     [
         ("actions: []", "SW202", "Lin"),
+        (
+            ARTIFACTS.replace(
+                "ArtifactType: Model}]",
+                "ArtifactType: Model}, {ArtifactName: art, "
+                "Source: {SourceUri: s3://b/n}, ArtifactType: Model}]",
+            ),
+            "SW208",
+            "art",
+        ),
         (ACTIONS + ASSOCIATIONS, "SW302", "art"),
         (ARTIFACTS + ASSOCIATIONS.replace("run", "art"), "SW302", "art"),
         (ACTIONS + ARTIFACTS + ASSOCIATIONS.replace("Type: Action", "Type: Act"), "SW204", "Act"),
@@ -74,6 +83,16 @@ def test_mistakes(text: str, code: str, at: str) -> None:
     context = FakeContext()
     lowered(KIND, text, context, "Lin")
     assert [(mistake.code, mistake.at) for mistake in context.mistakes] == [(code, at)]
+
+
+def test_what_helps() -> None:
+    context = FakeContext()
+    lowered(KIND, ARTIFACTS + ACTIONS + ASSOCIATIONS.replace("Type: Artifact", "Type: artifact"), context)
+    lowered(KIND, "actions: []", context)
+    assert [mistake.help for mistake in context.mistakes] == [
+        "did you mean `Artifact`?",
+        "give it `actions`, `artifacts`, `contexts` or `associations`",
+    ]
 
 
 # -- in a pipeline ----------------------------------------------------------------------------------------------------

@@ -282,6 +282,21 @@ def test_one_container_for_many_models(context: FakeContext) -> None:
     made = primary("image: xgboost:1.7-1\nmodel_data: s3://b/models/\nmulti_model: true", context)
     assert made["Mode"] == "MultiModel"
     assert "Mode" not in primary("image: xgboost:1.7-1\nmulti_model: false", context)
+    fetched = "image: xgboost:1.7-1\nmodel_data: s3://b/models/\ncode: serve.py\nmulti_model: true"
+    assert primary(fetched, context)["Mode"] == "MultiModel"
+    assert context.mistakes == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "image: xgboost:1.7-1\nmulti_model: true\napi: {PrimaryContainer: {ModelDataUrl: 's3://b/models/'}}",
+        f"containers: [{{image: {XGBOOST}, api: {{ContainerHostname: one}}}}, {{image: {XGBOOST}, api: {{ContainerHostname: two}}}}]\nexecution: Direct",
+    ],
+)
+def test_what_api_adds_counts(text: str, context: FakeContext) -> None:
+    lowered(text, context)
+    assert context.mistakes == []
 
 
 def test_a_model_package_says_it_all(context: FakeContext) -> None:
@@ -307,6 +322,23 @@ def test_a_model_package_says_it_all(context: FakeContext) -> None:
         ("image: xgboost:1.7-1\ncode: none.py", "SW801", "none.py"),
         ("image: xgboost:1.7-1\ncode: {dir: inf, entry: inferense.py}", "SW803", "inferense.py"),
         ("image: nogboost:1.7-1", "SW807", "nogboost:1.7-1"),
+        ("image: kmeans:1\nmodel_data: s3://b/m.tar.gz\ncode: serve.py", "SW208", "code"),
+        ("image: xgboost:1.7-1\nmulti_model: true", "SW202", "multi_model"),
+        ("image: xgboost:1.7-1\napi: {PrimaryContainer: {Mode: MultiModel}}", "SW202", "MultiModel"),
+        (
+            f"{FRAMEWORKS['pytorch']}\nmodel_data: s3://b/models/\ncode: serve.py\nmulti_model: true",
+            "SW208",
+            "multi_model",
+        ),
+        (
+            "image: xgboost:1.7-1\nmodel_data: s3://b/models/\ncode: serve.py\nmulti_model: true\nnetwork: {isolation: true}",
+            "SW208",
+            "multi_model",
+        ),
+        ("image: xgboost:1.7-1\nmodel_data: s3://b/m.tar.gz\nrepack: {}", "SW208", "repack"),
+        ("containers: [{image: xgboost:1.7-1}]\nrepack: {}", "SW208", "repack"),
+        ("package: arn:aws:x\nrepack: {}", "SW208", "repack"),
+        (f"containers: [{{image: {XGBOOST}}}, {{image: {XGBOOST}}}]\nexecution: Direct", "SW208", "Direct"),
     ],
 )
 def test_mistakes_have_a_code_and_a_place(text: str, code: str, at: str, context: FakeContext) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from sagewright import steps
 from sagewright.steps.native import UNVERIFIED
+from tests.definitions import definition_of
 from tests.kinds import compile_steps, told
 
 TRANSFORM = "TransformInput: {DataSource: {S3DataSource: {S3DataType: S3Prefix, S3Uri: s3://b/i}}}, TransformOutput: {S3OutputPath: s3://b/o}, TransformResources: {InstanceType: ml.m5.large, InstanceCount: 1}"
@@ -132,3 +133,67 @@ def test_a_native_step_compiles(tmp_path: Path) -> None:
     assert result.definition is not None, result.diagnostics
     assert result.definition["Steps"][0]["Type"] == "Transform"
     assert result.definition["Steps"][1]["Arguments"] == {"a": {"Get": f"Steps.N.{path}"}}
+
+
+CONDITIONS = "[{Type: Equals, LeftValue: {Get: Execution.PipelineName}, RightValue: a}]"
+
+
+def test_what_a_native_condition_holds(tmp_path: Path) -> None:
+    inner = "{Name: B, Type: Fail, Arguments: {ErrorMessage: a}}"
+    uses = "{Name: C, Type: Lambda, Arguments: {a: {Get: Steps.B.X}}}"
+    text = native("Condition", f"Conditions: {CONDITIONS}, IfSteps: [{inner}, {uses}]")
+    assert told(compile_steps(tmp_path, text)) == []
+    twice = native("Condition", f"Conditions: {CONDITIONS}, IfSteps: [{inner}], ElseSteps: [{inner}]")
+    assert told(compile_steps(tmp_path, twice)) == [("SW311", "B")]
+    outside = native(
+        "Condition", f"Conditions: {CONDITIONS}, IfSteps: [{inner}]", "B: {kind: fail, message: a}"
+    )
+    assert told(compile_steps(tmp_path, outside)) == [("SW311", "B")]
+
+
+def test_nothing_comes_after_a_native_fail(tmp_path: Path) -> None:
+    after = 'A: {kind: lambda, function: "arn:aws:lambda:us-west-2:123456789012:function:f", depends_on: [N]}'
+    assert told(compile_steps(tmp_path, native("Fail", "ErrorMessage: a", after))) == [("SW503", "N")]
+
+
+@pytest.mark.parametrize(
+    ("members", "code", "at"),
+    [
+        ("CacheConfig: {Enabled: 1}", "SW603", "1"),
+        ("CacheConfig: {ExpireAfter: P1D}", "SW602", "CacheConfig"),
+        ("CacheConfig: {Enabled: true, ExpireAfter: 1 day}", "SW205", "1 day"),
+        ('CacheConfig: {Enabled: true, ExpireAfter: "${execution.id}"}', "SW209", "execution.id"),
+        ("RetryPolicies: [{ExceptionType: [Foo]}]", "SW604", "Foo"),
+        ("RetryPolicies: [{ExceptionType: []}]", "SW606", "[]"),
+        ("RetryPolicies: [{MaxAttempts: 1}]", "SW602", "{MaxAttempts: 1}"),
+        ("RetryPolicies: [{ExceptionType: [Step.THROTTLING], MaxAttempts: 99}]", "SW607", "99"),
+        ("RetryPolicies: [{ExceptionType: [Step.THROTTLING], Attempts: 9}]", "SW601", "Attempts"),
+        (
+            "RetryPolicies: [{ExceptionType: [Step.THROTTLING], MaxAttempts: 1, ExpireAfterMin: 1}]",
+            "SW212",
+            "ExpireAfterMin",
+        ),
+        (
+            "PropertyFiles: [{PropertyFileName: a, OutputName: b}]",
+            "SW602",
+            "{PropertyFileName: a, OutputName: b}",
+        ),
+        ("OutputParameters: foo", "SW603", "foo"),
+        ("OutputParameters: [{OutputName: a, OutputType: Text}]", "SW604", "Text"),
+        ('FunctionArn: "${execution.id}"', "SW209", "execution.id"),
+        ("RetryPolicy: []", "SW902", "RetryPolicy"),
+    ],
+)
+@pytest.mark.parametrize("key", ["", "step_api"])
+def test_what_stands_beside_the_arguments(key: str, members: str, code: str, at: str, tmp_path: Path) -> None:
+    beside = f"step_api: {{{members}}}" if key else members
+    text = f"N: {{kind: native, type: Athena, arguments: {{QueryString: a}}, {beside}}}"
+    ((found, place),) = told(compile_steps(tmp_path, text))
+    assert (found, place) == (code, at)
+
+
+def test_members_that_nobody_knows_pass(tmp_path: Path) -> None:
+    text = "N: {kind: native, type: Athena, arguments: {}, step_api: {Entirely: {New: [1]}}}"
+    result = compile_steps(tmp_path, text)
+    assert result.diagnostics == []
+    assert definition_of(result)["Steps"][0]["Entirely"] == {"New": [1]}

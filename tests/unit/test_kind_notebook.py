@@ -108,6 +108,12 @@ def test_every_key_counts(context: FakeContext) -> None:
     assert untried_keys("notebook", [FULL]) == set()
 
 
+def test_a_sagemaker_distribution(context: FakeContext) -> None:
+    image = "{framework: sagemaker-distribution, version: '3.2', scope: inference}"
+    made = lowered(KIND, LEAST.replace("sklearn:1.2-1", image), context)
+    assert made["AlgorithmSpecification"]["TrainingImage"].endswith("/sagemaker-distribution-prod:3.2-cpu")
+
+
 def test_a_notebook_in_s3(context: FakeContext) -> None:
     made = lowered(KIND, LEAST.replace("nb.ipynb", "s3://b/x/other.ipynb"), context)
     assert made["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"] == "s3://b/x/other.ipynb"

@@ -404,6 +404,8 @@ def test_sugar() -> None:
         ),
         (f"inputs: {{x: {{source: s3://b/x, athena: {ATHENA}}}}}", "SW208", "athena", "`athena` does not go"),
         (f"inputs: {{x: {{athena: {ATHENA}, compression: Gzip}}}}", "SW208", "compression", "`athena`"),
+        ("inputs: {x: {source: s3://b/x, compression: Gzip}}", "SW208", "compression", "the mode Pipe"),
+        ("reports: {r: {uri: s3://b/x, file: x.json}}", "SW208", "file", "`uri`"),
         ("outputs: {f: {feature_group: g, path: /opt/x}}", "SW208", "path", "`feature_group`"),
         ("outputs: {test: {}}\nreports: {r: {output: tset, file: x}}", "SW505", "tset", "there is no `tset`"),
         ("reports: {r: {output: test, file: x}}", "SW505", "test", "there is no `test`"),

@@ -249,3 +249,13 @@ def test_the_instances_decide_the_processor(context: FakeContext) -> None:
 def test_mistakes_have_a_code_and_a_place(text: str, code: str, at: str, context: FakeContext) -> None:
     KIND.lower(step_of(KIND, text, name="M"), context)
     assert [(mistake.code, mistake.at) for mistake in context.mistakes] == [(code, at)]
+
+
+def test_a_version_has_no_tags_of_its_own() -> None:
+    assert KIND.refused["Tags"][0] == "SW608"
+
+
+def test_repacking_without_code_is_idle(context: FakeContext) -> None:
+    text = "group: g\nimage: xgboost:1.7-1\nmodel_data: s3://b/m.tar.gz\nrepack: {instance: ml.m5.large}"
+    KIND.lower(step_of(KIND, text, name="M"), context)
+    assert [(mistake.code, mistake.at) for mistake in context.mistakes] == [("SW208", "repack")]

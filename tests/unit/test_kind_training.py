@@ -13,6 +13,7 @@ from sagewright.compiler.definition import differences
 from sagewright.compiler.types import Type
 from sagewright.steps.training import KIND
 from tests.fakes import FakeContext, as_json, step_of
+from tests.kinds import compile_steps, told
 
 GOLDEN = Path(__file__).parents[2].parent / "shared" / "golden"
 needs_golden = pytest.mark.skipif(not GOLDEN.exists(), reason="the SDK's golden definitions are not here")
@@ -409,6 +410,47 @@ def test_groups_have_no_one_instance_type(context: FakeContext) -> None:
     assert made == {"sagemaker_torch_distributed_enabled": "true"}
 
 
+TWO = "groups: [{name: workers, type: ml.p4d.24xlarge, count: 2}, {name: data, type: ml.g5.xlarge}]\n"
+
+
+@pytest.mark.parametrize(
+    ("groups", "ways", "wanted"),
+    [
+        (TWO, "mpi: {}, instance_groups: [workers]", '["workers"]'),
+        (TWO, "smp: {partitions: 2}, instance_groups: [data]", '["data"]'),
+        (TWO, "smddp: {}, instance_groups: [workers]", '["workers"]'),
+        ("groups: [{name: all, type: ml.p4d.24xlarge, count: 2}]\n", "mpi: {}", '["all"]'),
+        ("groups: [{name: all, type: ml.p4d.24xlarge, count: 2}]\n", "torch_distributed: {}", None),
+        (TWO, "torch_distributed: {}", None),
+        ("instance: ml.p4d.24xlarge\n", "mpi: {}", None),
+    ],
+)
+def test_the_group_that_is_distributed(
+    groups: str, ways: str, wanted: str | None, context: FakeContext
+) -> None:
+    made = settings(f"image: {PT1}\n{groups}distribution: {{{ways}}}", context)
+    assert context.mistakes == []
+    assert made.get("sagemaker_distribution_instance_groups") == wanted
+
+
+@pytest.mark.parametrize(
+    ("image", "warned"),
+    [
+        ("pytorch-training:1.5.1-gpu-py36", True),
+        ("pytorch-training:2.2.0-gpu-py310", False),
+        ("pytorch-training:2.3.0-gpu-py311", False),
+        ("pytorch-training:2.5.1-gpu-py311", True),
+        ("huggingface-pytorch-training:2.8.0-transformers4.56.2-gpu-py312", True),
+        ("tensorflow-training:2.11.1-gpu-py39", False),
+        ("tensorflow-training:2.14-gpu-py310", True),
+    ],
+)
+def test_images_without_smddp_are_told(image: str, warned: bool, context: FakeContext) -> None:
+    registry = "763104351884.dkr.ecr.us-west-2.amazonaws.com"
+    settings(f"image: {registry}/{image}\ninstance: ml.p4d.24xlarge\ndistribution: {{smddp: {{}}}}", context)
+    assert context.codes == (["SW902"] if warned else [])
+
+
 # -- channels ---------------------------------------------------------------------------------------------------------
 
 
@@ -420,11 +462,11 @@ def channel(entry: str, context: FakeContext, rest: str = "") -> Any:
 
 def test_a_whole_channel(context: FakeContext) -> None:
     made = channel(
-        "{source: s3://b/x, content_type: text/csv, mode: FastFile, sharded: true, compression: Gzip,"
-        " record: RecordIO, shuffle_seed: 7, data_type: AugmentedManifestFile, attributes: [a, b],"
-        " instance_groups: [g]}",
+        "{source: s3://b/x, content_type: text/csv, mode: Pipe, sharded: true, compression: Gzip,"
+        " record: RecordIO, shuffle_seed: 7, data_type: AugmentedManifestFile, attributes: [a, b]}",
         context,
     )
+    assert context.mistakes == []
     assert made == {
         "DataSource": {
             "S3DataSource": {
@@ -432,13 +474,12 @@ def test_a_whole_channel(context: FakeContext) -> None:
                 "S3Uri": "s3://b/x",
                 "S3DataDistributionType": "ShardedByS3Key",
                 "AttributeNames": ["a", "b"],
-                "InstanceGroupNames": ["g"],
             }
         },
         "ContentType": "text/csv",
         "CompressionType": "Gzip",
         "RecordWrapperType": "RecordIO",
-        "InputMode": "FastFile",
+        "InputMode": "Pipe",
         "ShuffleConfig": {"Seed": 7},
     }
 
@@ -461,6 +502,26 @@ def test_file_systems(key: str, kind: str, context: FakeContext) -> None:
             "FileSystemAccessMode": "ro",
         }
     }
+
+
+def test_what_a_parameter_says_of_a_channel_may_be_anything(context: FakeContext) -> None:
+    entry = "{source: s3://b/x, mode: '${parameters.M}', compression: Gzip, record: RecordIO}"
+    channel(entry, context)
+    channel("{source: s3://b/x, data_type: '${parameters.D}', attributes: [a]}", context)
+    channel("{source: s3://b/x, compression: Gzip}", context, "mode: '${parameters.M}'")
+    channel("{source: s3://b/x, compression: Gzip}", context, "mode: Pipe")
+    groups = "image: xgboost:1.7-1\ngroups: [{name: '${parameters.G}', type: ml.m5.large}]\n"
+    lower(groups + "inputs: {c: {source: s3://b/x, instance_groups: [g]}}", context)
+    groups = groups.replace("'${parameters.G}'", "g")
+    lower(groups + "inputs: {c: {source: s3://b/x, instance_groups: ['${parameters.G}']}}", context)
+    assert context.mistakes == []
+
+
+def test_a_channel_of_a_group(context: FakeContext) -> None:
+    text = "image: xgboost:1.7-1\ngroups: [{name: g, type: ml.m5.large}, {name: h, type: ml.m5.large}]\n"
+    made = lower(text + "inputs: {c: {source: s3://b/x, instance_groups: [h]}}", context)
+    assert made["InputDataConfig"][0]["DataSource"]["S3DataSource"]["InstanceGroupNames"] == ["h"]
+    assert context.mistakes == []
 
 
 # -- the rest ---------------------------------------------------------------------------------------------------------
@@ -602,6 +663,10 @@ def test_sugar() -> None:
 
 INSTANCE = "instance: ml.m5.large\n"
 OWN = f"image: {OWN_IMAGE}\n{INSTANCE}"
+CHANNEL = XGBOOST + "inputs: {a: {source: s3://b/a, "
+AUGMENTED = "data_type: AugmentedManifestFile"
+GROUPS = f"image: xgboost:1.7-1\n{TWO}"
+MPI_GROUPS = f"image: {PT}\n{SCRIPT}{TWO}"
 
 
 @pytest.mark.parametrize(
@@ -702,6 +767,68 @@ OWN = f"image: {OWN_IMAGE}\n{INSTANCE}"
             "unknown framework `pytroch`",
         ),
         ("image: xgboost:9.9-9\n" + INSTANCE + SCRIPT, "SW807", "xgboost:9.9-9", "9.9-9"),
+        ("image: kmeans:9\n" + INSTANCE + SCRIPT, "SW807", "kmeans:9", "no version `9`"),
+        ("image: pytorch-neuron:0.9\n" + INSTANCE + SCRIPT, "SW807", "pytorch-neuron:0.9", "0.9"),
+        (XGBOOST + "max_runtime: 40d", "SW206", "40d", "the most is 28 days"),
+        (XGBOOST + "profiler: {interval: 3s}", "SW204", "3s", "`0.1s`, `0.2s`, `0.5s`, `1s`, `5s` or `1m`"),
+        (CHANNEL + "compression: Gzip}}", "SW904", "compression", "`a` is read in the mode File"),
+        (CHANNEL + "compression: Gzip}}\nmode: FastFile", "SW904", "compression", "in the mode FastFile"),
+        (CHANNEL + "record: RecordIO, mode: FastFile}}\nmode: Pipe", "SW904", "record", "the mode Pipe"),
+        (
+            CHANNEL + f"{AUGMENTED}, attributes: [l], mode: FastFile}}}}",
+            "SW208",
+            "data_type",
+            "the mode Pipe",
+        ),
+        (CHANNEL + f"{AUGMENTED}, mode: Pipe}}}}", "SW202", "data_type", "lacks the key `attributes`"),
+        (CHANNEL + "attributes: [l], data_type: ManifestFile}}", "SW904", "attributes", "augmented manifest"),
+        (CHANNEL + "attributes: [l]}}", "SW904", "attributes", "augmented manifest"),
+        (XGBOOST + "inputs: {a: {fsx: {}, mode: Pipe}}", "SW208", "mode", "`a` is a file system"),
+        (XGBOOST + "inputs: {a: {fsx: {}}}\nmode: Pipe", "SW208", "{fsx: {}}", "`a` is a file system"),
+        (XGBOOST + "inputs: {a: {fsx: {FileSystemType: EFS}}}", "SW208", "EFS", "of the type FSxLustre"),
+        (
+            XGBOOST + "inputs: {a: {efs: {FileSystemType: FSxLustre}}}",
+            "SW208",
+            "FSxLustre",
+            "of the type EFS",
+        ),
+        (CHANNEL + "instance_groups: [g]}}", "SW904", "instance_groups", "the step has no `groups`"),
+        (
+            f"{GROUPS}inputs: {{a: {{source: s3://b/a, instance_groups: [data, wrokers]}}}}",
+            "SW204",
+            "wrokers",
+            "no group `wrokers`",
+        ),
+        (GROUPS.replace("data", "workers"), "SW310", "workers", "two groups `workers`"),
+        (MPI_GROUPS + "distribution: {mpi: {}}", "SW202", "mpi", "runs on one of the 2 groups"),
+        (
+            MPI_GROUPS + "distribution: {mpi: {}, instance_groups: [worker]}",
+            "SW204",
+            "worker",
+            "no group `worker`",
+        ),
+        (
+            MPI_GROUPS + "distribution: {torch_distributed: {}, instance_groups: [workers]}",
+            "SW208",
+            "instance_groups",
+            "`mpi` and `smddp`",
+        ),
+        (MPI_GROUPS + "distribution: {instance_groups: [workers]}", "SW208", "instance_groups", "`smddp`"),
+        (
+            PYTORCH + SCRIPT + "distribution: {mpi: {}, instance_groups: [workers]}",
+            "SW208",
+            "instance_groups",
+            "the step has no `groups`",
+        ),
+        (
+            MPI_GROUPS.replace(
+                "[{name: workers, type: ml.p4d.24xlarge, count: 2}, {name: data", "[{name: '${parameters.G}'"
+            )
+            + "distribution: {mpi: {}}",
+            "SW209",
+            "'${parameters.G}'",
+            "literal",
+        ),
     ],
 )
 def test_mistakes(text: str, code: str, at: str, said: str, context: FakeContext) -> None:
@@ -716,3 +843,51 @@ def test_a_wait_that_is_long_enough(context: FakeContext) -> None:
     )
     lower(XGBOOST + 'max_runtime: "${parameters.N}"\nspot: {max_wait: 1m}', context, N=Type.INTEGER)
     assert context.mistakes == []
+
+
+# -- defaults, and references -----------------------------------------------------------------------------------------
+
+ONE_GROUP = "groups: [{name: g, type: ml.m5.large}]"
+
+
+@pytest.mark.parametrize(
+    ("head", "own", "wanted"),
+    [
+        ("instance: ml.m5.xlarge", ONE_GROUP, {"VolumeSizeInGB": 30}),
+        (
+            "instance: {type: ml.m5.xlarge, count: 2, volume_gb: 70}",
+            ONE_GROUP + ", instance: {kms_key: k}",
+            {"VolumeSizeInGB": 70, "VolumeKmsKeyId": "k"},
+        ),
+        (ONE_GROUP, "instance: {volume_gb: 50}", {"VolumeSizeInGB": 50}),
+        (
+            ONE_GROUP,
+            "instance: ml.m5.2xlarge",
+            {"InstanceType": "ml.m5.2xlarge", "InstanceCount": 1, "VolumeSizeInGB": 30},
+        ),
+    ],
+)
+def test_a_default_of_instances_gives_way(head: str, own: str, wanted: Any, tmp_path: Path) -> None:
+    steps = f"""
+T: {{kind: training, image: xgboost:1.7-1, {own}}}
+U: {{kind: training, image: xgboost:1.7-1}}
+"""
+    result = compile_steps(tmp_path, steps, f"defaults: {{{head}}}\n")
+    assert result.diagnostics == []
+    assert result.definition is not None
+    first, second = (step["Arguments"]["ResourceConfig"] for step in result.definition["Steps"])
+    groups = [{"InstanceType": "ml.m5.large", "InstanceCount": 1, "InstanceGroupName": "g"}]
+    assert first == wanted | ({} if "InstanceType" in wanted else {"InstanceGroups": groups})
+    assert ("InstanceGroups" in second) == head.startswith(
+        "groups"
+    )  # what gave way in one is there for the next
+
+
+@pytest.mark.parametrize("files", ["compression: NONE", "api: {OutputDataConfig: {CompressionType: NONE}}"])
+def test_files_are_no_archive(files: str, tmp_path: Path) -> None:
+    after = "{kind: model, image: xgboost:1.7-1, model_data: '${steps.T.%s}'}"
+    train = f"T: {{kind: training, image: xgboost:1.7-1, instance: ml.m5.large, {files}}}\nM: "
+    result = compile_steps(tmp_path, train + after % "model_data")
+    assert told(result) == [("SW302", "model_data")]
+    assert "not one archive" in result.diagnostics[0].message
+    assert compile_steps(tmp_path, train + after % "ModelArtifacts.S3ModelArtifacts").diagnostics == []

@@ -147,6 +147,11 @@ def test_retries_and_cache(tmp_path: Path) -> None:
         ("  filter: {join: Output}", "SW204", "Output"),
         ("  filter: {inputs: $}", "SW201", "inputs"),
         ("  max_payload_mb: -1", "SW206", "-1"),
+        ("  max_payload_mb: 101", "SW206", "101"),
+        ("  max_payload_mb: 51\n  max_concurrency: 2", "SW206", "51"),
+        ("  strategy: MultiRecord", "SW208", "MultiRecord"),
+        ("  strategy: MultiRecord\n  split: None", "SW208", "MultiRecord"),
+        ("  strategy: MultiRecord\n  api: {TransformInput: {ContentType: text/csv}}", "SW208", "MultiRecord"),
         ("  outptu: s3://b/o", "SW201", "outptu"),
         ("  output: b/o", "SW205", "b/o"),
         ("  role: arn:aws:iam::123456789012:role/R", "SW211", "role"),
@@ -158,6 +163,19 @@ def test_retries_and_cache(tmp_path: Path) -> None:
 )
 def test_mistakes(rest: str, code: str, at: str, tmp_path: Path) -> None:
     assert told(compile_steps(tmp_path, step(rest))) == [(code, at)]
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "  max_payload_mb: 50\n  max_concurrency: 2",
+        "  max_payload_mb: 100\n  max_concurrency: 0",
+        "  strategy: SingleRecord",
+        "  strategy: MultiRecord\n  api: {TransformInput: {SplitType: Line}}",
+    ],
+)
+def test_what_is_no_mistake(rest: str, tmp_path: Path) -> None:
+    assert told(compile_steps(tmp_path, step(rest))) == []
 
 
 @pytest.mark.parametrize("missing", ["model", "input", "instance"])

@@ -18,6 +18,13 @@ TRAINING = "{image: xgboost:1.7-1, instance: ml.m5.xlarge, inputs: {train: s3://
 OBJECTIVE = 'objective: {metric: "validation:rmse", goal: Minimize}\n'
 RANGES = "ranges: {eta: {min: 0.1, max: 0.3}}\n"
 LEAST = f"training: {TRAINING}\n{OBJECTIVE}{RANGES}max_jobs: 4\n"
+HYPERBAND = (
+    "api: {{HyperParameterTuningJobConfig: {{StrategyConfig: {{HyperbandStrategyConfig: {{{}}}}}}}}}\n"
+)
+FRAMEWORK = (
+    "training: {{image: sklearn:1.2-1, instance: ml.m5.large, code: src/train.py, {}}}\n"
+    "objective: {{metric: rmse, goal: Minimize}}\nranges: {{alpha: [1, 2]}}\nmax_jobs: 2\n"
+)
 FULL = """
 training:
   image: xgboost:1.7-1
@@ -389,7 +396,7 @@ Tune:
   training: {training}
   objective: {{metric: "validation:rmse", goal: Minimize}}
   ranges: {{eta: {{min: 0.1, max: 0.3}}}}
-  max_jobs: 4
+  max_jobs: 50
 """,
         head,
     )
@@ -435,6 +442,43 @@ def test_the_best_model_below_a_reference(output: str, parts: list[Any], tmp_pat
     assert made == [*parts, job(0), "/output/model.tar.gz"]
 
 
+@pytest.mark.parametrize(
+    ("output", "rest"),
+    [
+        ("api: {OutputDataConfig: {S3OutputPath: s3://b/other}}", ""),
+        ("output: s3://b/model, api: {OutputDataConfig: {S3OutputPath: s3://b/other}}", ""),
+        ("output: s3://b/other, api: {OutputDataConfig: {KmsKeyId: k}}", ""),
+        ("max_runtime: 1h", "api: {TrainingJobDefinition: {OutputDataConfig: {S3OutputPath: s3://b/other}}}"),
+        (
+            "compression: NONE, api: {OutputDataConfig: {S3OutputPath: s3://b/x, CompressionType: NONE}}",
+            "api: {TrainingJobDefinition: {OutputDataConfig: {S3OutputPath: s3://b/other, CompressionType: GZIP}}}",
+        ),
+    ],
+)
+def test_the_best_model_where_api_says_the_output(output: str, rest: str, tmp_path: Path) -> None:
+    training = TRAINING.replace("output: s3://b/model", output)
+    result = compile_steps(
+        tmp_path,
+        f"""
+Model: {{kind: model, image: xgboost:1.7-1, model_data: "${{steps.Tune.best_model_data}}"}}
+Tune:
+  kind: tuning
+  training: {training}
+  objective: {{metric: "validation:rmse", goal: Minimize}}
+  ranges: {{eta: {{min: 0.1, max: 0.3}}}}
+  max_jobs: 4
+  {rest}
+""",
+    )
+    assert [found for found in result.diagnostics if found.severity == "error"] == []
+    assert result.definition is not None
+    model, search = (step["Arguments"] for step in result.definition["Steps"])
+    written = search["TrainingJobDefinition"]["OutputDataConfig"]["S3OutputPath"]
+    read = model["PrimaryContainer"]["ModelDataUrl"]["Std:Join"]["Values"]
+    assert written == "s3://b/other"
+    assert read == ["s3://b/other/", job(0), "/output/model.tar.gz"]
+
+
 def test_the_best_model_in_a_text(tmp_path: Path) -> None:
     made = model_data("${steps.Tune.best_model_data}.sig", "output: s3://b/m", tmp_path)
     assert made == ["s3://b/m/", job(0), "/output/model.tar.gz.sig"]
@@ -466,6 +510,12 @@ After: {{kind: lambda, function: "arn:aws:lambda:us-west-2:123456789012:function
     [
         ("steps.Tune.top_model_data", "SW302", "top_model_data", "say which"),
         ("steps.Tune.top_model_data[50]", "SW302", "50", "from 0 to 49"),
+        (
+            "steps.Tune.top_model_data[4]",
+            "SW302",
+            "top_model_data",
+            "with `max_jobs: 4`, it goes from 0 to 3",
+        ),
         ("steps.Tune.top_model_data['a']", "SW302", "a", "from 0 to 49"),
         ("steps.Tune.top_model_data[1].x", "SW302", "x", "nothing below"),
         ("steps.Tune.best_model_data[1]", "SW302", "1", "nothing below"),
@@ -498,10 +548,28 @@ def test_references(reference: str, tmp_path: Path) -> None:
         (f"training: {TRAINING[:-1]}, compression: NONE}}", "not one archive"),
         (f"trainings: {{a: {TRAINING}, b: {TRAINING.replace('b/model', 'b/other')}}}", "several places"),
         (f"trainings: {{a: {TRAINING}, b: {TRAINING[:-1]}, compression: NONE}}}}", "not one archive"),
+        (
+            f"training: {TRAINING[:-1]}, api: {{OutputDataConfig: {{CompressionType: NONE}}}}}}",
+            "not one archive",
+        ),
+        (
+            f"training: {TRAINING}\n  api: {{TrainingJobDefinition: {{OutputDataConfig: {{CompressionType: NONE}}}}}}",
+            "not one archive",
+        ),
+        (
+            f"trainings: {{a: {TRAINING}, b: {TRAINING[:-1]}, api: {{OutputDataConfig: {{S3OutputPath: s3://b/o}}}}}}}}",
+            "several places",
+        ),
+        (f"trainings: {{a: {TRAINING}}}\n  api: {{TrainingJobDefinitions: []}}", "says anew"),
+        (
+            f"training: {TRAINING[:-1]}, api: {{OutputDataConfig: {{S3OutputPath: {{Get: Execution.PipelineName}}}}}}}}",
+            "spells its output",
+        ),
     ],
 )
 def test_models_that_cannot_be_found(trainings: str, said: str, tmp_path: Path) -> None:
-    ((code, place, message),) = tell("steps.Tune.best_model_data", tmp_path, trainings)
+    found = tell("steps.Tune.best_model_data", tmp_path, trainings)
+    ((code, place, message),) = [mistake for mistake in found if mistake[1] == "best_model_data"]
     assert (code, place) == ("SW302", "best_model_data")
     assert said in message
 
@@ -527,7 +595,7 @@ def test_an_output_that_refers_to_the_search_itself(tmp_path: Path) -> None:
         (LEAST.replace(OBJECTIVE, ""), "SW202", "training", "`objective`"),
         (LEAST.replace(RANGES, ""), "SW202", "training", "`ranges`"),
         (LEAST.replace("max_jobs: 4", ""), "SW202", "Tune", "`max_jobs`"),
-        (LEAST.replace("output: s3", "objective: {metric: m, goal: Minimize}, output: s3"), "SW208", "objective", "`training`"),
+        (LEAST.replace("output: s3", "objective: {metric: m, goal: Minimize}, output: s3"), "SW208", "objective", "belongs to the step, beside `training`"),
         (LEAST.replace("output: s3", "hyperparameters: {eta: 1}, output: s3"), "SW208", "eta", "has a range"),
         (LEAST.replace("output: s3", "code: absent.py, output: s3"), "SW801", "absent.py", "absent.py"),
         (LEAST.replace("image: xgboost:1.7-1, ", ""), "SW202", "training", "`image` or `algorithm`"),
@@ -537,7 +605,14 @@ def test_an_output_that_refers_to_the_search_itself(tmp_path: Path) -> None:
         (LEAST.replace("min: 0.1", "scale: Logarithmic, min: 0"), "SW206", "0", "above 0"),
         (LEAST.replace("max: 0.3", "max: 1, scale: ReverseLogarithmic"), "SW206", "{min: 0.1, max: 1, scale: ReverseLogarithmic}", "between 0 and 1"),
         (LEAST.replace("{min: 0.1, max: 0.3}", "{min: 0, max: 3, scale: ReverseLogarithmic}"), "SW208", "ReverseLogarithmic", "real numbers"),
-        (LEAST + "strategy: Hyperband\nearly_stopping: Auto", "SW208", "early_stopping", "Hyperband"),
+        (LEAST + "strategy: Hyperband\nearly_stopping: Auto\n" + HYPERBAND.format("MaxResource: 9"), "SW208", "early_stopping", "Hyperband"),
+        (LEAST + "strategy: Hyperband", "SW202", "strategy", "how many epochs"),
+        (LEAST + "strategy: Hyperband\n" + HYPERBAND.format("MinResource: 1"), "SW202", "strategy", "how many epochs"),
+        (LEAST + "strategy: Hyperband\n" + HYPERBAND.format("MinResource: 9, MaxResource: 3"), "SW206", "9", "above `MaxResource`"),
+        (LEAST + HYPERBAND.format("MaxResource: 9"), "SW208", "HyperbandStrategyConfig", "not for `Bayesian`"),
+        (FRAMEWORK.format("metrics: {mse: x}"), "SW302", "rmse", "metric `rmse`"),
+        (FRAMEWORK.format("environment: {}"), "SW302", "rmse", "metric `rmse`"),
+        (LEAST.replace("output: s3", "metrics: {rmse: x}, output: s3"), "SW302", '"validation:rmse"', "metric `validation:rmse`"),
         (LEAST + "strategy: Grid", "SW208", "eta", "lists of values"),
         (LEAST.replace("{min: 0.1, max: 0.3}", "[1, 2, 3]") + "strategy: Grid", "SW206", "4", "3 combinations"),
     ],
@@ -546,6 +621,27 @@ def test_mistakes(text: str, code: str, at: str, said: str, context: FakeContext
     lowered(KIND, text, context, "Tune")
     assert [(mistake.code, mistake.at) for mistake in context.mistakes] == [(code, at)]
     assert said in context.mistakes[0].message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        LEAST + "strategy: Hyperband\n" + HYPERBAND.format("MinResource: 1, MaxResource: 9"),
+        LEAST.replace("output: s3", "hyperparameters: {n_epochs: 10}, output: s3") + "strategy: Hyperband",
+        LEAST.replace("output: s3", "api: {StaticHyperParameters: {epochs: '9'}}, output: s3")
+        + "strategy: Hyperband",
+        LEAST
+        + "strategy: Hyperband\napi: {TrainingJobDefinition: {StaticHyperParameters: {'num_epochs': '9'}}}\n",
+        FRAMEWORK.format("metrics: {rmse: x}"),
+        FRAMEWORK.format("api: {AlgorithmSpecification: {MetricDefinitions: [{Name: rmse, Regex: x}]}}"),
+        FRAMEWORK.format("environment: {}").replace("sklearn:1.2-1", "xgboost:1.7-1"),
+        FRAMEWORK.format("environment: {}")
+        + "api: {TrainingJobDefinition: {AlgorithmSpecification: {MetricDefinitions: [{Name: rmse, Regex: x}]}}}",
+    ],
+)
+def test_what_is_no_mistake(text: str, context: FakeContext) -> None:
+    lowered(KIND, text, context, "Tune")
+    assert context.mistakes == []
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,11 @@ import pytest
 
 from sagewright.compiler import compile_file
 from sagewright.compiler.diagnostics import Sink
+from sagewright.compiler.driver import Compiler
 from sagewright.compiler.matrix import combinations
-from sagewright.compiler.source import read_bytes
+from sagewright.compiler.project import Overrides
+from sagewright.compiler.source import plain_number, read_bytes
+from sagewright.compiler.tree import WrittenFloat, WrittenInt
 from tests.definitions import write_project
 
 
@@ -174,3 +179,91 @@ def test_a_matrix_that_is_refused_is_told_once(tmp_path: Path) -> None:
     )
     found = [(d.code, d.message) for d in compile_file(path).diagnostics]
     assert found == [("SW701", "the matrix has 10,000 combinations, the most is 256")]
+
+
+# -- what its steps get -----------------------------------------------------------------------------------------------
+
+
+def compiled(
+    folder: Path, steps: str, head: str = "", **files: str
+) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """The steps by name, and what is said: code, and message or help."""
+    path = write_project(folder)
+    for name, text in files.items():
+        (folder / f"{name}.yaml").write_text(text)
+    path.write_text(f"name: p\n{head}\nsteps:\n{steps}")
+    result = compile_file(path)
+    definition = result.definition or {"Steps": []}
+    return {step["Name"]: step for step in definition["Steps"]}, [
+        (d.code, d.help or d.message) for d in result.diagnostics
+    ]
+
+
+def test_a_number_is_the_text_that_was_written(tmp_path: Path) -> None:
+    matrix = "matrix: {v: [1.10, 0012, 1e5, -0x1f, 3], include: [{v: 2.50}]}"
+    environment = 'environment: {A: "{{ matrix.v }}", B: "x{{ matrix.v }}", C: "{{ matrix.v * 2 }}"}'
+    steps, wrong = compiled(tmp_path, f"  S: {{{DO}, {matrix}, {environment}}}\n".replace("-0x1f", "+7"))
+    assert wrong == []
+    found = [tuple(step["Arguments"]["Environment"].values()) for step in steps.values()]
+    assert [one[0] for one in found] == ["1.10", "0012", "1e5", "+7", "3", "2.50"]
+    assert [one[1] for one in found] == ["x1.10", "x0012", "x1e5", "x+7", "x3", "x2.50"]
+    assert [one[2] for one in found] == ["2.2", "24", "200000.0", "14", "6", "5.0"]
+
+
+def test_where_a_number_is_wanted_it_is_one(tmp_path: Path) -> None:
+    count = "instance: {type: ml.m5.large, count: '{{ matrix.n }}'}, matrix: {n: [002]}, max_runtime: '{{ matrix.n }}'"
+    steps, wrong = compiled(tmp_path, f"  S: {{{DO.replace('instance: ml.m5.large', count)}}}\n")
+    assert wrong == []
+    cluster = steps["S-002"]["Arguments"]["ProcessingResources"]["ClusterConfig"]
+    assert json.dumps(cluster["InstanceCount"]) == str(cluster["InstanceCount"]) == "2"
+    body = "kind: lambda, function: 'arn:aws:lambda:us-west-2:123456789012:function:f', matrix: {n: [1.50]}"
+    steps, wrong = compiled(tmp_path, f"  S: {{{body}, arguments: {{n: '{{{{ matrix.n }}}}'}}}}\n")
+    assert wrong == []
+    assert json.dumps(steps["S-1-50"]["Arguments"]) == '{"n": 1.5}'
+
+
+@pytest.mark.parametrize("number", [WrittenFloat(1.1, "1.10"), WrittenInt(12, "0012")])
+def test_a_number_with_its_text_is_a_number_all_the_same(number: WrittenFloat | WrittenInt) -> None:
+    again = pickle.loads(pickle.dumps(number))
+    assert again == number == plain_number(number) and hash(again) == hash(plain_number(number))
+    assert (str(again), f"{again}") == (number.written, number.written)
+    assert type(plain_number(again)) in (int, float)
+    assert json.dumps([number]) == json.dumps([plain_number(number)])
+
+
+@pytest.mark.parametrize("given", ["${steps.Train.model_data}", "[x, '${steps.Train.model_data}']"])
+def test_a_component_is_given_a_list_of_all(tmp_path: Path, given: str) -> None:
+    part = f"inputs: {{l: List}}\nsteps:\n  S: {{{DO}, arguments: '${{inputs.l}}'}}\n"
+    written = given if given[0] == "[" else f"'{given}'"
+    steps = STEPS.partition("steps:\n")[2] + f"  U: {{uses: part.yaml, with: {{l: {written}}}}}\n"
+    made, wrong = compiled(tmp_path, steps, part=part)
+    assert wrong == []
+    arguments = made["U-S"]["Arguments"]["AppSpecification"]["ContainerArguments"]
+    assert arguments == ([*TRAIN] if given[0] == "$" else ["x", *TRAIN])
+
+
+def test_steps_that_hold_steps_have_none(tmp_path: Path) -> None:
+    stop = "then: {Stop: {kind: fail, message: no}}"
+    body = f"kind: condition, matrix: {{n: [1, 2]}}, if: execution.id == 'a', {stop}"
+    wrong = compiled(tmp_path, f"  S: {{{body}}}\n")[1]
+    assert wrong == [("SW211", "put it into a component, and give the matrix to the step that `uses` it")]
+
+
+def test_a_hyphen_in_a_name_is_no_minus(tmp_path: Path) -> None:
+    body = f"{DO}, matrix: {{size-of-it: [a, b]}}, environment: {{A: '{{{{ matrix.size-of-it }}}}'}}"
+    assert compiled(tmp_path, f"  S: {{{body}}}\n")[1] == [("SW305", "did you mean `matrix['size-of-it']`?")]
+
+
+def test_variables_keep_their_text_too(tmp_path: Path) -> None:
+    path = write_project(tmp_path)
+    project = tmp_path / "sagewright.yaml"
+    project.write_text(f"{project.read_text()}\nvars: {{v: 1.10, more: [{{w: 2.50}}], given: 0.5}}\n")
+    environment = '{V: "{{ vars.v }}", W: "{{ vars.more[0].w }}", G: "g{{ vars.given }}"}'
+    path.write_text(f"name: p\nsteps:\n  S: {{{DO}, environment: {environment}}}\n")
+    result = Compiler(None, Overrides(variables={"given": "0.70"})).compile(path)
+    assert result.definition is not None, result.diagnostics
+    assert result.definition["Steps"][0]["Arguments"]["Environment"] == {
+        "V": "1.10",
+        "W": "2.50",
+        "G": "g0.70",
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +112,40 @@ def test_null_over_the_scale_of_a_range(tmp_path: Path) -> None:
     _, arguments = compiled(body, tmp_path)
     (range_,) = arguments["HyperParameterTuningJobConfig"]["ParameterRanges"]["ContinuousParameterRanges"]
     assert range_ == {"Name": "eta", "MinValue": "0.1", "MaxValue": "0.5"}
+
+
+PREPARE = "P:\n  kind: processing\n  image: sklearn:1.2-1\n  instance: ml.m5.large\n"
+
+
+@pytest.mark.parametrize(
+    ("rest", "at", "help"),
+    [
+        ("  outputs:\n    train:\n    test: {}", "train", "`{}`"),
+        ("  outputs: {train: {}, test: }", "test", "`{}`"),
+        ("  inputs:\n    raw: # an S3 URI", "raw", "give it a value"),
+        ("  reports: {r: }", "r", "`null`"),
+    ],
+)
+def test_an_entry_of_which_nothing_is_written(rest: str, at: str, help: str, tmp_path: Path) -> None:
+    result = compile_steps(tmp_path, PREPARE + rest)
+    assert told(result) == [("SW203", at)]
+    assert f".{at}` is empty" in result.diagnostics[0].message
+    assert help in (result.diagnostics[0].help or "")
+
+
+@pytest.mark.parametrize(
+    ("head", "rest"),
+    [
+        ("", "outputs: {train: null}"),
+        ("", "outputs: {train: ~}"),
+        ("", 'outputs: {train: "{{ none }}"}'),
+        ("", "outputs:"),
+        ("", "environment: {LOG: }"),
+        ("defaults: {outputs: {train: {}}}\n", "outputs: {train: }"),
+    ],
+)
+def test_what_is_left_out_all_the_same(head: str, rest: str, tmp_path: Path) -> None:
+    result = compile_steps(tmp_path, f"{PREPARE}  {rest}", head)
+    assert result.diagnostics == []
+    assert result.definition is not None
+    assert "train" not in json.dumps(result.definition)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.definitions import definition_of
 from tests.kinds import compile_steps, told
 
 TRAIN = """
@@ -169,3 +170,32 @@ def test_api_in_a_nested_body(steps: str, message: str, tmp_path: Path) -> None:
 def test_api_in_a_nested_body_that_adds(tmp_path: Path) -> None:
     variant = "{model: m, instance: ml.g5.xlarge, api: {RoutingConfig: {RoutingStrategy: RANDOM}}}"
     assert told(compile_steps(tmp_path, f"C: {{kind: endpoint_config, variants: {{main: {variant}}}}}")) == []
+
+
+def test_step_api_over_keys(tmp_path: Path) -> None:
+    arn = "arn:aws:lambda:us-west-2:123456789012:function"
+    step = f"""
+L:
+  kind: lambda
+  function: {arn}:f
+  outputs: {{a: String}}
+  display_name: One
+  cache: 30d
+  step_api:
+    FunctionArn: {arn}:g
+    OutputParameters: {{a: {{OutputType: Integer}}}}
+    DisplayName: null
+    CacheConfig: {{ExpireAfter: P1D}}
+    Description: Adds
+"""
+    result = compile_steps(tmp_path, step)
+    assert [(found.code, found.message) for found in result.diagnostics] == [
+        ("SW906", "`FunctionArn` is also said by `function`: `step_api` wins"),
+        ("SW906", "`OutputParameters[0].OutputType` is also said by `outputs`: `step_api` wins"),
+        ("SW906", "`DisplayName` is also said by `display_name`: `step_api` leaves nothing of that"),
+        ("SW906", "`CacheConfig` is also said by `cache`: `step_api` wins"),
+    ]
+    (made,) = definition_of(result)["Steps"]
+    assert "DisplayName" not in made
+    assert made["CacheConfig"] == {"Enabled": True, "ExpireAfter": "P1D"}
+    assert made["OutputParameters"] == [{"OutputName": "a", "OutputType": "Integer"}]

@@ -117,7 +117,11 @@ GOOD = {
         "RuntimeConfig.CurrentCopyCount": "RuntimeConfig.CurrentCopyCount",
     },
     "condition": {"outcome": "Outcome"},
-    "lambda": {"outputs.status": "OutputParameters['status']"},
+    "lambda": {
+        "outputs.status": "OutputParameters['status']",
+        "OutputParameters['status']": "OutputParameters['status']",
+        "OutputParameters.n": "OutputParameters['n']",
+    },
     "callback": {"outputs.status": "OutputParameters['status']"},
     "emr": {
         "Id": "Id",
@@ -133,11 +137,18 @@ GOOD = {
 }
 """What may be referred to, and the property that it is (None: as it is written)."""
 BAD = {
-    "processing": [("outputs.tran", "SW302"), ("outputs.features", "SW302"), ("ExitMesage", "SW304")],
+    "processing": [
+        ("outputs.tran", "SW302"),
+        ("outputs.features", "SW302"),
+        ("ExitMesage", "SW304"),
+        ("ProcessingOutputConfig.Outputs['tran'].S3Output.S3Uri", "SW302"),
+        ("ProcessingOutputConfig.Outputs['features'].S3Output.S3Uri", "SW302"),
+    ],
     "training": [
         ("ModelArtifacts.S3Model", "SW304"),
         ("FinalMetricDataList[0].Velue", "SW304"),
         ("metrics.auc", "SW302"),
+        ("FinalMetricDataList['auc'].Value", "SW302"),
     ],
     "tuning": [
         ("TrainingJobSummaries[50].TrainingJobName", "SW304"),
@@ -162,9 +173,15 @@ BAD = {
     "endpoint_config": [("ProductionVariants['main'].Instance", "SW304")],
     "endpoint": [("EndpointName.x", "SW304")],
     "inference_component": [("RuntimeConfig.Copies", "SW304")],
-    "condition": [("Result", "SW304")],
+    "condition": [("Result", "SW304"), ("Outcome.x", "SW302")],
     "fail": [("ErrorMessage", "SW304")],
-    "lambda": [("outputs.stauts", "SW302")],
+    "lambda": [
+        ("outputs.stauts", "SW302"),
+        ("OutputParameters['stauts']", "SW302"),
+        ("OutputParameters", "SW302"),
+        ("OutputParameters[0]", "SW302"),
+        ("OutputParameters.status.x", "SW302"),
+    ],
     "callback": [("outputs.stauts", "SW302")],
     "emr": [("ClusterId", "SW304"), ("Config.Args['x']", "SW304")],
     "emr_serverless": [("jobRun.stat", "SW304")],
@@ -177,10 +194,10 @@ UNPROVEN = {"emr_serverless"}
 """Kinds whose every property has a warning."""
 
 
-def reference(kind: str, path: str, folder: Path) -> tuple[list[str], dict[str, object]]:
+def reference(kind: str, path: str, folder: Path, rest: str = "") -> tuple[list[str], dict[str, object]]:
     """The codes that are told of `${steps.S.<path>}`, and the argument that it becomes."""
     (folder / "nb.ipynb").write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
-    body = "".join(f"  {line}\n" for line in f"kind: {kind}\n{BODIES[kind]}".split("\n"))
+    body = "".join(f"  {line}\n" for line in f"kind: {kind}\n{BODIES[kind]}\n{rest}".rstrip().split("\n"))
     before = ""
     if kind == "condition":
         before = f"First: {{kind: lambda, function: '{LAMBDA}', outputs: {{n: Integer}}}}\n"
@@ -206,6 +223,26 @@ def test_what_there_is(kind: str, path: str, tmp_path: Path) -> None:
 def test_what_there_is_not(kind: str, path: str, code: str, tmp_path: Path) -> None:
     codes, _ = reference(kind, path, tmp_path)
     assert codes == [*(["SW902"] if kind in UNPROVEN else []), code]
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "patch"),
+    [
+        (
+            "processing",
+            "ProcessingOutputConfig.Outputs['more'].S3Output.S3Uri",
+            "api: {ProcessingOutputConfig: {Outputs: {more: {S3Output: {S3Uri: s3://b/o, LocalPath: /opt/o, S3UploadMode: EndOfJob}}}}}",
+        ),
+        (
+            "lambda",
+            "OutputParameters['more']",
+            "step_api: {OutputParameters: {more: {OutputType: String}}}",
+        ),
+    ],
+)
+def test_what_the_api_adds(kind: str, path: str, patch: str, tmp_path: Path) -> None:
+    codes, found = reference(kind, path, tmp_path, patch)
+    assert (codes, found) == ([], {"Get": f"Steps.S.{path}"})
 
 
 def test_every_kind_is_here() -> None:

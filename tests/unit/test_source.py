@@ -599,6 +599,7 @@ def test_syntax_errors_say_what_is_wrong_where(text: str, expected: str, written
     [
         ("a: b: c\n", "quote the value that holds it"),
         ("a: 'it's'\n", "inside single quotes, a `'` is doubled: `''`"),
+        ("a: 'b' == c\n", "quote the whole value"),
         ("a: {b: ${x}}\n", "quote it"),
         ("a: {{ vars.x }}\n", "quote it"),
         ("a:\n\tb: 2\n", "use spaces"),

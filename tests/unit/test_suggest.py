@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sagewright.compiler.suggest import listing, nearest
+from sagewright.compiler.suggest import known_are, listing, nearest
 
 
 @pytest.mark.parametrize(
@@ -68,6 +68,11 @@ def test_two_neighbours_swapped_are_recognised(word: str, at: int) -> None:
 )
 def test_listing(names: list[str], expected: str) -> None:
     assert listing(names) == expected
+
+
+def test_what_is_known() -> None:
+    assert known_are(["a"]) == "known is `a`"
+    assert known_are({"b", "a"}) == "known are `a` and `b`"
 
 
 def test_listing_for_alternatives_and_with_a_limit() -> None:
