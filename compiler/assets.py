@@ -155,12 +155,23 @@ def _entry(name: str, path: str, status: os.stat_result, shown: str) -> Entry:
 def _resolve(path: Path | str, root: Path, shown: str) -> tuple[str, str]:
     """Where `path` and `root` are once links are followed. Raises `AssetError` (SW802) outside the root."""
     try:
-        real, base = os.path.realpath(path), os.path.realpath(root)
+        real, base = os.path.realpath(path), _real_root(root)
     except (OSError, ValueError):  # a null byte, a lone surrogate
         raise AssetError("SW801", f"`{shown}` cannot be a path") from None
     if not is_below(real, base):
         raise AssetError("SW802", f"`{shown}` is outside the project", f"which is `{base}`")
     return real, base
+
+
+def _real_root(root: Path) -> str:
+    status = os.stat(root)  # noqa: PTH116
+    return _real(root, (status.st_dev, status.st_ino))
+
+
+@lru_cache(maxsize=16)
+def _real(root: Path, _which: tuple[int, int]) -> str:
+    """A folder free of links, as long as it is the same folder: asked for with each file of a project."""
+    return os.path.realpath(root)
 
 
 def is_below(path: str, folder: str) -> bool:
@@ -170,7 +181,7 @@ def is_below(path: str, folder: str) -> bool:
 
 def _status(path: str, shown: str) -> os.stat_result:
     try:
-        return os.stat(path)  # noqa: PTH116 - a `Path` of it costs as much again
+        return os.stat(path)  # noqa: PTH116 - making a `Path` costs as much again
     except OSError as error:
         raise _unreadable(error, shown) from None
 

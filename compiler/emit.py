@@ -87,7 +87,14 @@ def emit(program: Program, region: str | None, sink: Sink) -> dict[str, Any]:
 def to_text(definition: dict[str, Any], *, indent: int | None = None) -> str:
     """A definition as JSON text. The same definition gives the same bytes; compact, or indented for reading."""
     separators = (",", ":") if indent is None else (",", ": ")
-    return json.dumps(definition, ensure_ascii=False, allow_nan=False, indent=indent, separators=separators)
+    return json.dumps(
+        definition,
+        ensure_ascii=False,
+        allow_nan=False,
+        check_circular=False,  # made here, as a tree
+        indent=indent,
+        separators=separators,
+    )
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:

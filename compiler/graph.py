@@ -8,8 +8,6 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, pairwise
 from typing import Any, Literal
 
-import networkx as nx
-
 from sagewright.compiler.expression import JsonGet, StepRef, operands, uses
 from sagewright.compiler.model import Emitted, Pipeline
 from sagewright.compiler.source import Origin, own_origin
@@ -55,8 +53,6 @@ class Program:
     edges: list[Edge] = field(default_factory=list)
     lifted: list[Edge] = field(default_factory=list)
     """What the body of a loop waits for outside of it, the loop waits for: such an edge again, into the loop."""
-    graph: Any = None
-    """A networkx DiGraph over the names; parallel edges are one here, and each by itself in `edges`."""
 
 
 def build(pipeline: Pipeline, steps: list[Emitted], unknowable: frozenset[str] = frozenset()) -> Program:
@@ -66,9 +62,6 @@ def build(pipeline: Pipeline, steps: list[Emitted], unknowable: frozenset[str] =
     for node in program.nodes.values():
         program.edges.extend(edge for edge in _edges_into(node) if edge.source in program.nodes)
     program.lifted = list(_lifted(program))
-    program.graph = nx.DiGraph()
-    program.graph.add_nodes_from(program.nodes)
-    program.graph.add_edges_from((edge.source, edge.target) for edge in (*program.edges, *program.lifted))
     return program
 
 
@@ -120,7 +113,7 @@ def _references(found: Iterable[Any]) -> Iterator[tuple[str, Origin | None, str]
             if match:
                 yield match[1], own_origin(raw) or own_origin(use), raw[match.end() :]
             continue
-        for operand in operands(use):
+        for operand in (use,) if isinstance(use, StepRef) else operands(use):
             if isinstance(operand, StepRef):
                 yield operand.step, operand.origin, operand.path
             elif isinstance(operand, JsonGet):
@@ -132,16 +125,31 @@ def cycles(program: Program) -> list[list[Edge]]:
     stands first in the file, and is the shortest that it is in."""
     if _is_in_order(program):
         return []
-    knots = nx.strongly_connected_components(program.graph)
-    tied = (knot for knot in knots if len(knot) > 1 or program.graph.has_edge(*(2 * tuple(knot))))
-    return [_cycle(program, knot) for knot in sorted(tied, key=lambda knot: min(map(_index(program), knot)))]
+    import networkx as nx
+
+    graph = _directed(program)
+    knots = nx.strongly_connected_components(graph)
+    tied = (knot for knot in knots if len(knot) > 1 or graph.has_edge(*(2 * tuple(knot))))
+    found = sorted(tied, key=lambda knot: min(map(_index(program), knot)))
+    return [_cycle(program, graph.subgraph(knot)) for knot in found]
 
 
-def _cycle(program: Program, knot: set[str]) -> list[Edge]:
+def _directed(program: Program) -> Any:
+    """A networkx DiGraph over the names; parallel edges are one in it. (Late: most files need none.)"""
+    import networkx as nx
+
+    graph = nx.DiGraph()
+    graph.add_nodes_from(program.nodes)
+    graph.add_edges_from((edge.source, edge.target) for edge in (*program.edges, *program.lifted))
+    return graph
+
+
+def _cycle(program: Program, knot: Any) -> list[Edge]:
+    import networkx as nx
+
     first = min(knot, key=_index(program))
-    inside = program.graph.subgraph(knot)
-    back = sorted(inside.predecessors(first), key=_index(program))
-    names = [*min((nx.shortest_path(inside, first, name) for name in back), key=len), first]
+    back = sorted(knot.predecessors(first), key=_index(program))
+    names = [*min((nx.shortest_path(knot, first, name) for name in back), key=len), first]
     return [_edge(program, source, target) for source, target in pairwise(names)]
 
 
@@ -159,7 +167,9 @@ def order(program: Program) -> list[str]:
     they are in a cycle or come after one, are left out."""
     if _is_in_order(program):
         return list(program.nodes)
-    graph = program.graph
+    import networkx as nx
+
+    graph = _directed(program)
     tied = {edge.source for cycle in cycles(program) for edge in cycle}
     rest = graph.subgraph(set(graph) - tied.union(*(nx.descendants(graph, name) for name in tied)))
     return list(nx.lexicographical_topological_sort(rest, key=_index(program)))
@@ -167,5 +177,6 @@ def order(program: Program) -> list[str]:
 
 def _is_in_order(program: Program) -> bool:
     """Whether the steps can run in the order of the file, as most can: then there is no cycle either."""
-    index = {name: node.index for name, node in program.nodes.items()}
-    return all(index[source] < index[target] for source, target in program.graph.edges)
+    nodes = program.nodes
+    edges = chain(program.edges, program.lifted)
+    return all(nodes[edge.source].index < nodes[edge.target].index for edge in edges)

@@ -61,17 +61,7 @@ def _ends(step: Step | None) -> bool:
 @cache
 def _places(kind: str) -> tuple[tuple[str, ...], ...]:
     """The keys of a kind that name steps, as paths; `*` is every entry. Their schemas say so (`x-step`)."""
-    return tuple(_marked(schemas.load(f"steps/{kind}"), ()))
-
-
-def _marked(schema: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    if schema.get("x-step"):
-        yield path
-    for key, child in schema.get("properties", {}).items():
-        yield from _marked(child, (*path, key))
-    for child in (schema.get("items"), schema.get("additionalProperties")):
-        if isinstance(child, dict):
-            yield from _marked(child, (*path, "*"))
+    return tuple(schemas.paths(schemas.load(f"steps/{kind}"), lambda _, schema: schema.get("x-step")))
 
 
 def renamed(body: Map, step: Step, names: Names) -> Map:

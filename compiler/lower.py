@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sagewright import schemas
 from sagewright.compiler import images
 from sagewright.compiler.assets import (
     Asset,
@@ -81,7 +83,7 @@ def _lower_all(steps: Iterable[Step], shared: _Shared) -> list[Emitted]:
 
 def _warn_of_overrides(step: Step, emitted: list[Emitted], shared: _Shared) -> None:
     """Say where `api` replaces what the step itself says; over defaults and what the compiler adds it may quietly."""
-    if not _has_api(step.body) and not step.step_api:
+    if not _has_api(step) and not step.step_api:
         return
     from sagewright.compiler import overrides  # late: few pipelines have an `api`
 
@@ -97,7 +99,7 @@ def _warn_of_overrides(step: Step, emitted: list[Emitted], shared: _Shared) -> N
         return next((one.extra for one in lowered(body) if one.name == step.name), {})
 
     made, patches = [one.arguments for one in emitted], [one.api for one in emitted]
-    found = overrides.contradictions(step.body, made, patches, arguments) if _has_api(step.body) else ()
+    found = overrides.contradictions(step.body, made, patches, arguments) if _has_api(step) else ()
     _tell_overrides(found, "api", step, shared)
     if isinstance(step.step_api, Map) and emitted:
         found = overrides.beside(step.body, emitted[-1].extra, step.step_api, beside)
@@ -139,14 +141,24 @@ def _entries(value: Any, path: list[str]) -> Iterator[tuple[Map, str]]:
             yield value, name
 
 
-def _has_api(value: Map | Seq) -> bool:
-    """Whether an `api` stands in a body, or in a body in it."""
-    if isinstance(value, Map) and isinstance(value.get("api"), Map):
-        return True
-    for item in value.values() if isinstance(value, Map) else value:
-        if isinstance(item, (Map, Seq)) and _has_api(item):
-            return True
-    return False
+def _has_api(step: Step) -> bool:
+    """Whether an `api` stands in a step's body, or in a body in it."""
+    return any(_is_mapping(step.body, path) for path in _apis(step.kind.name))
+
+
+@cache
+def _apis(kind: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(schemas.paths(schemas.load(f"steps/{kind}"), lambda path, _: path[-1:] == ("api",)))
+
+
+def _is_mapping(value: Any, path: tuple[str, ...]) -> bool:
+    """Whether a mapping stands at a path; `*` is every entry."""
+    if not path:
+        return isinstance(value, Map)
+    if path[0] != "*":
+        return isinstance(value, Map) and path[0] in value and _is_mapping(value[path[0]], path[1:])
+    items = value.values() if isinstance(value, Map) else value if isinstance(value, Seq) else ()
+    return any(_is_mapping(item, path[1:]) for item in items)
 
 
 @dataclass(slots=True)

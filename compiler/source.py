@@ -284,22 +284,23 @@ class _Builder:
     def _mapping(self, node: MappingNode) -> Map:
         data: dict[str, Any] = {}
         merge: tuple[Node, Node] | None = None
-        places: dict[str, Node] = {}
         for key_node, value_node in node.value:
             key = key_node.value if type(key_node) is ScalarNode else self._key(key_node)
-            if key in places:
-                first = Related(f"`{key}` is first given here", span_of(places[key]))
-                help = "merge several by a list: `<<: [*a, *b]`" if key_node.tag == MERGE else None
-                self._sink.report(
-                    "SW103", f"duplicate key `{key}`", span_of(key_node), help=help, related=[first]
-                )
-                continue
-            places[key] = key_node
-            if key_node.tag == MERGE:
+            if key in data or (merge is not None and key == merge[0].value):
+                self._report_duplicate(key, key_node, node)
+            elif key_node.tag == MERGE:
                 merge = key_node, value_node
+            elif value_node.tag == STR and type(value_node) is ScalarNode:
+                data[key] = value_node.value
             else:
                 data[key] = self.build(value_node)
         return Map(data, node) if merge is None else self._with_merged(node, data, list(self._merge(*merge)))
+
+    def _report_duplicate(self, key: str, key_node: Node, node: MappingNode) -> None:
+        first = next(one for one, _ in node.value if one.value == key)
+        help = "merge several by a list: `<<: [*a, *b]`" if key_node.tag == MERGE else None
+        related = [Related(f"`{key}` is first given here", span_of(first))]
+        self._sink.report("SW103", f"duplicate key `{key}`", span_of(key_node), help=help, related=related)
 
     def _with_merged(self, node: MappingNode, data: dict[str, Any], merged: list[tuple[Node, Node]]) -> Map:
         """Keys from `<<` come first and give way to the mapping's own."""

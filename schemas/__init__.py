@@ -7,6 +7,7 @@ added by `permitting`, for validators and editors alike.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib import resources
 from importlib.metadata import entry_points
@@ -39,6 +40,19 @@ def load(name: str) -> dict[str, Any]:
     made = inlined(schema, schema)
     made.pop("$defs", None)
     return made
+
+
+def paths(
+    schema: Mapping[str, Any], wanted: Callable[[tuple[str, ...], Mapping[str, Any]], Any], *at: str
+) -> Iterator[tuple[str, ...]]:
+    """The places that a schema describes of which, with their own schema, `wanted` holds; `*` is every entry."""
+    if wanted(at, schema):
+        yield at
+    for key, child in schema.get("properties", {}).items():
+        yield from paths(child, wanted, *at, key)
+    for child in (schema.get("items"), schema.get("additionalProperties")):
+        if isinstance(child, dict):
+            yield from paths(child, wanted, *at, "*")
 
 
 @cache

@@ -19,7 +19,7 @@ except SystemExit as end:
     code = end.code
 print(json.dumps([code, {name: getattr(module, "__file__", None) for name, module in sys.modules.items()}]))
 """
-NEEDED = {"click", "jsonschema_rs", "networkx", "yaml"}
+NEEDED = {"click", "jsonschema_rs", "yaml"}
 TEMPLATES = {"jinja2", "markupsafe"}
 PLAIN = """\
 name: plain
