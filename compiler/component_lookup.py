@@ -145,7 +145,7 @@ def check_outputs(frame: Frame, names: Names) -> None:
             if type(value) is str and _BARE.fullmatch(value):
                 message = f"the output `{name}` is a text, and no reference"
                 names.sink.report("SW205", message, origin(frame.outputs, name), help=f"write `${{{value}}}`")
-            if not any(one in value for one in lacking):
+            if not isinstance(value, str) or not any(one in value for one in lacking):
                 names.bind(value, frame.outputs, name, names)
     names.loop = outer
 

@@ -186,3 +186,9 @@ def mapping(data: Map, key: str) -> Map:
     """The mapping under a key; an empty one where there is none."""
     value = data.get(key)
     return value if isinstance(value, Map) else Map()
+
+
+def optional(data: Map, key: str) -> Map | None:
+    """The mapping under a key; None where there is none, or something else, which is told."""
+    value = data.get(key)
+    return value if isinstance(value, Map) else None

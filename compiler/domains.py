@@ -14,7 +14,7 @@ def never(left: Any, right: Any, names: Names) -> tuple[str, tuple[str, ...]] | 
     for operand, other in ((left, right), (right, left)):
         if isinstance(other, Literal) and isinstance(other.value, str) and names.frame.is_plain:
             known = _all_values(operand, names)
-            if known and other.value not in known:
+            if known and other.value not in known and all(isinstance(value, str) for value in known):
                 return other.value, known
     return None
 

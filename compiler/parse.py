@@ -11,7 +11,7 @@ from typing import Any
 
 from sagewright import schemas, steps
 from sagewright.compiler.components import Library, opened, passed
-from sagewright.compiler.defaults import Defaults, longhand, mapping, without_nulls
+from sagewright.compiler.defaults import Defaults, longhand, mapping, optional, without_nulls
 from sagewright.compiler.diagnostics import Related, Sink
 from sagewright.compiler.frames import Frame, Given
 from sagewright.compiler.kind import StepKind
@@ -345,9 +345,9 @@ def _step(reader: _Reader, name: str, written: Map, place: Origin, where: _Place
         depends_on=depends_on,
         retry=retry,
         cache=cache,
-        tags=body.get("tags") if isinstance(body.get("tags"), Map) else None,
-        api=body.get("api"),
-        step_api=body.get("step_api"),
+        tags=optional(body, "tags"),
+        api=optional(body, "api"),
+        step_api=optional(body, "step_api"),
         branches=branches,
         parent=where.parent,
         branch=where.branch,

@@ -17,6 +17,7 @@ from sagewright.compiler.conditions import (
     normalise,
     without_constants,
 )
+from sagewright.compiler.defaults import optional
 from sagewright.compiler.diagnostics import Sink
 from sagewright.compiler.domains import never
 from sagewright.compiler.expression import (
@@ -114,15 +115,14 @@ def _bind_step(step: Step, names: Names) -> Step:
         for key, nested_steps in step.branches.items()
     }
     names.loop = None
-    tags = body.get("tags")
     return replace(
         step,
         body=body,
         depends_on=dependencies(step.depends_on, step.frame, names),
         branches=branches,
-        tags=tags if isinstance(tags, Map) else None,
-        api=body.get("api"),
-        step_api=body.get("step_api"),
+        tags=optional(body, "tags"),
+        api=optional(body, "api"),
+        step_api=optional(body, "step_api"),
     )
 
 

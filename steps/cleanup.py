@@ -100,8 +100,10 @@ def _outputs(source: Step) -> tuple[str, ...] | None:
     execution's own.)"""
     if source.kind.name not in ("processing", "transform") or source.api is not None:
         return None
-    entries = (source.body.get("outputs") or Map()).values()
-    given = [entry.get("destination") for entry in entries if isinstance(entry, Map)]
+    outputs = source.body.get("outputs", Map())
+    if not isinstance(outputs, Map):  # told already
+        return None
+    given = [entry.get("destination") for entry in outputs.values() if isinstance(entry, Map)]
     given = [found for found in (*given, source.body.get("output")) if found is not None]
     if not all(isinstance(found, str) for found in given):
         return None

@@ -606,3 +606,11 @@ def test_a_component_is_its_steps_under_other_names(project: Path, made: Made) -
         assert result.ok, [(d.code, d.message, d.span) for d in result.diagnostics]
         found.append(definition_of(result))
     assert found[0] == found[1]
+
+
+def test_an_output_that_is_no_text_beside_an_input_that_is_null(project: Path) -> None:
+    (project / "part.yaml").write_text(
+        "inputs: {a: {type: String, default: null}}\noutputs: {o: 3}\nsteps: {F: {kind: fail, message: a}}\n"
+    )
+    (project / "pipeline.yaml").write_text("name: p\nsteps: {U: {uses: part.yaml}}\n")
+    assert [found.code for found in compile_file(project / "pipeline.yaml").diagnostics] == ["SW203"]

@@ -79,3 +79,31 @@ def test_a_text_that_is_also_the_name_of_a_step(step: str, at: str | None, tmp_p
 def test_help_leads_to_what_works(step: str, code: str, help: str | None, tmp_path: Path) -> None:
     (found,) = compile_steps(tmp_path, f"S: {step}").diagnostics
     assert (found.code, found.help) == (code, help)
+
+
+@pytest.mark.parametrize(
+    ("steps", "head", "codes"),
+    [
+        (
+            "T: {kind: training, image: xgboost:1.7-1, instance: ml.m5.large, api: text}\n"
+            'F: {kind: fail, message: "${steps.T.model_data}"}',
+            "",
+            ["SW203"],
+        ),
+        (
+            "P: {kind: processing, image: sklearn:1.2-1, instance: ml.m5.large, command: [x], outputs: [a]}\n"
+            "C: {kind: cleanup, steps: [{step: P, uris: [s3://b/k]}]}",
+            "",
+            ["SW203"],
+        ),
+        (
+            "C: {kind: condition, if: parameters.M == 'all', then: {F: {kind: fail, message: a}}}",
+            "parameters: {M: {type: String, default: refuse, enum: [refuse, 1024]}}\n",
+            ["SW405"],
+        ),
+    ],
+)
+def test_what_refers_to_a_mistake_is_not_another(
+    steps: str, head: str, codes: list[str], tmp_path: Path
+) -> None:
+    assert [found.code for found in compile_steps(tmp_path, steps, head).diagnostics] == codes
