@@ -10,6 +10,7 @@ from sagewright.compiler import loops, shapes
 from sagewright.compiler.component_lookup import input_value, no_parameters, output_value, unknown_step
 from sagewright.compiler.diagnostics import Sink
 from sagewright.compiler.expression import (
+    EXPRESSIONS,
     ExecutionRef,
     Expression,
     JsonGet,
@@ -331,6 +332,8 @@ def _report_value(reference: Reference, step: Step, place: Origin | None, names:
         with names.inside(step.frame):
             uri = names.value(entry, "uri")
         names.reports.discard((step.name, name))
+        if not isinstance(uri, (str, *EXPRESSIONS)):
+            raise at(reference, 0, "", "told already")
     return JsonGet(step.name, name, path, uri, Type.ANY, place)
 
 

@@ -60,7 +60,7 @@ def framework_of(image: Any) -> Framework | None:
 
 def version_of(text: str) -> tuple[int, ...]:
     """The numbers that a version or a tag begins with."""
-    numbers = re.match(r"[0-9]+(\.[0-9]+)*", text)
+    numbers = re.match(r"[0-9]{1,9}(\.[0-9]{1,9})*", text)
     return tuple(int(number) for number in numbers[0].split(".")) if numbers else ()
 
 

@@ -97,6 +97,17 @@ def test_help_leads_to_what_works(step: str, code: str, help: str | None, tmp_pa
             ["SW203"],
         ),
         (
+            "P: {kind: processing, image: sklearn:1.2-1, instance: ml.m5.large, command: [x], reports: {r: {uri: [a]}}}\n"
+            "C: {kind: condition, if: steps.P.reports.r.a > 3, then: {F: {kind: fail, message: a}}}",
+            "",
+            ["SW203"],
+        ),
+        (
+            f"M: {{kind: model, image: x.dkr.ecr.us-west-2.amazonaws.com/pytorch-training:{'1' * 5000}, code: a.py}}",
+            "",
+            ["SW606", "SW202"],
+        ),
+        (
             "C: {kind: condition, if: parameters.M == 'all', then: {F: {kind: fail, message: a}}}",
             "parameters: {M: {type: String, default: refuse, enum: [refuse, 1024]}}\n",
             ["SW405"],
